@@ -1,0 +1,89 @@
+"""Every setting, from the environment (`ZHONGTAI_*`). No other module reads the environment."""
+
+import os
+from pathlib import Path
+
+import psutil
+from pydantic import Field, PositiveInt, SecretStr, ValidationError, computed_field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from zhongtai.errors import ConfigurationError
+
+
+def _default_memory_limit() -> str:
+    """Half of the machine, at most the 8 GB of the performance budgets."""
+    return f"{min(8192, psutil.virtual_memory().total // 2**21)}MB"
+
+
+class Settings(BaseSettings):
+    """Where things live and how much of the machine they may use."""
+
+    model_config = SettingsConfigDict(env_prefix="ZHONGTAI_", frozen=True, extra="ignore")
+
+    home: Path = Field(Path(".zhongtai"), description="Folder for everything zhongtai keeps")
+    landing: str = Field("", description="fsspec URL of the landing zone; empty: <home>/landing")
+    lake: str = Field("", description="fsspec URL of the raw zone; empty: <home>/lake")
+    database_url: SecretStr = Field(
+        SecretStr(""), description="PostgreSQL URL; empty: an embedded server under <home>/postgres"
+    )
+    project_dir: Path = Field(
+        Path(__file__).resolve().parents[2],
+        description="Folder that holds dbt_project/, expectations/ and seeds/",
+    )
+    memory_limit: str = Field(
+        default_factory=_default_memory_limit, description="Memory that DuckDB may use"
+    )
+    threads: PositiveInt = Field(
+        default_factory=lambda: os.cpu_count() or 1, description="Threads that DuckDB may use"
+    )
+    archive: bool = Field(
+        False, description="Move a landed file to <home>/archive once its ledger row is final"
+    )
+    keep_snapshots: PositiveInt = Field(3, description="Published snapshots kept for rollback")
+    stable_seconds: int | None = Field(
+        None, ge=0, description="Overrides how long a file of a 'stable' entity must be unchanged"
+    )
+    poll_seconds: float = Field(1.0, gt=0, description="How often the landing watcher looks")
+    sweep_minutes: PositiveInt = Field(5, description="How often a DAG looks without an event")
+    airflow_port: int = Field(8080, ge=1, le=65535, description="Port of the Airflow pages")
+    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic documents this order
+    @property
+    def landing_url(self) -> str:
+        """The landing zone as an fsspec URL or absolute path."""
+        return self.landing or str(self.home.absolute() / "landing")
+
+    @computed_field  # type: ignore[prop-decorator]  # pydantic documents this order
+    @property
+    def lake_url(self) -> str:
+        """The raw zone as an fsspec URL or absolute path."""
+        return self.lake or str(self.home.absolute() / "lake")
+
+    def path(self, *parts: str) -> Path:
+        """An absolute path below the home folder."""
+        return self.home.absolute().joinpath(*parts)
+
+    @property
+    def warehouse_file(self) -> Path:
+        """The working DuckDB file: one writer, no readers, disposable."""
+        return self.path("warehouse", "build.duckdb")
+
+
+def load_settings(**overrides: object) -> Settings:
+    """Settings from the environment, with explicit values (from a command line) on top.
+
+    Raises ConfigurationError that names each wrong variable.
+    """
+    try:
+        return Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # pydantic validates
+    except ValidationError as error:
+        wrong = "; ".join(
+            f"ZHONGTAI_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
+        )
+        raise ConfigurationError(wrong, hint="see .env.example for each setting") from error
+
+
+def subprocess_environment(**additions: str) -> dict[str, str]:
+    """The environment for a child process: ours plus `additions`."""
+    return {**os.environ, **additions}
