@@ -81,7 +81,11 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg
 def migrate(connection: psycopg.Connection) -> None:
     """Apply the migrations that this database has not seen, each once, in name order."""
     files = sorted(
-        (entry for entry in resources.files("zhongtai.migrations").iterdir() if entry.name.endswith(".sql")),
+        (
+            entry
+            for entry in resources.files("zhongtai.migrations").iterdir()
+            if entry.name.endswith(".sql")
+        ),
         key=lambda entry: entry.name,
     )
     exists = connection.execute("select to_regclass('public.zhongtai_migrations')").fetchone()
@@ -101,7 +105,9 @@ def migrate(connection: psycopg.Connection) -> None:
         for entry in files:
             if entry.name not in applied:
                 connection.execute(entry.read_text("utf-8").encode())
-                connection.execute("insert into public.zhongtai_migrations (name) values (%s)", [entry.name])
+                connection.execute(
+                    "insert into public.zhongtai_migrations (name) values (%s)", [entry.name]
+                )
     if not connection.autocommit:
         connection.commit()
 

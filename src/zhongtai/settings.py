@@ -79,7 +79,8 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # pydantic validates
     except ValidationError as error:
         wrong = "; ".join(
-            f"ZHONGTAI_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()
+            f"ZHONGTAI_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}"
+            for e in error.errors()
         )
         raise ConfigurationError(wrong, hint="see .env.example for each setting") from error
 
