@@ -15,7 +15,7 @@ DATABASE = "zhongtai"
 
 
 def embedded_server_url(settings: Settings, database: str = DATABASE) -> str:
-    """URL of a database in the embedded server, which is started, and the database made, if need be.
+    """URL of a database in the embedded server; both are made and started if need be.
 
     The server outlives this process; `stop_embedded_server` ends it.
     """

@@ -1,0 +1,51 @@
+# One word for one job; `make` alone lists them.
+.DEFAULT_GOAL := help
+SHELL := /bin/bash
+
+PYTHON ?= $(shell for p in python3.12 python3.13 python3.11 python3 python; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' 2>/dev/null && command -v $$p && break; done)
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+
+help: ## List the targets
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: $(STAMP) ## Create .venv from the locked requirements
+
+$(STAMP): requirements.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo "zhongtai needs Python 3.11, 3.12 or 3.13: none was found on PATH (make setup PYTHON=/path/to/python3)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@touch $@
+
+demo: setup ## Run the whole platform on sample exports: Airflow, PostgreSQL, DuckDB
+	@$(BIN)/zhongtai demo
+
+down: setup ## Stop everything that demo started
+	@$(BIN)/zhongtai down
+
+test: setup ## Check format, lint and types, then run every test
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/sqlfmt --check --quiet dbt_project
+	@$(BIN)/pytest
+
+bench: setup ## Measure against floors in the same run; writes docs/benchmarks.md
+	@$(BIN)/python -m benchmarks
+
+format: setup ## Format Python and SQL
+	@$(BIN)/ruff format .
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/sqlfmt --quiet dbt_project
+
+lock: setup ## Resolve requirements.lock anew
+	@$(BIN)/uv pip compile --quiet --universal --generate-hashes --no-emit-index-url --python-version 3.11 --group dev pyproject.toml -o requirements.lock
+
+clean: down ## Remove the environment and the demo's home
+	@rm -rf $(VENV) .zhongtai
+
+.PHONY: help setup demo down test bench format lock clean
