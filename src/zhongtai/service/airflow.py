@@ -1,0 +1,130 @@
+"""How Airflow is configured here: by environment variables alone, no airflow.cfg."""
+
+import json
+import socket
+import subprocess
+import sys
+from dataclasses import dataclass
+
+from zhongtai.database import database_url
+from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.service.secrets import load_secrets, write_private
+from zhongtai.settings import Settings, subprocess_environment
+
+POOL = "warehouse_writer"
+PORTS_TRIED = 20
+
+
+@dataclass(frozen=True)
+class AirflowAddress:
+    """Where the Airflow pages are and who may log in."""
+
+    url: str
+    user: str
+    password: str
+
+
+def choose_port(settings: Settings) -> int:
+    """The configured port, or the next one that nobody listens on.
+
+    Raises ConfigurationError when none of the next ports is free.
+    """
+    for port in range(settings.airflow_port, settings.airflow_port + PORTS_TRIED):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return port
+    raise ConfigurationError(
+        f"ports {settings.airflow_port} to {settings.airflow_port + PORTS_TRIED - 1} are all taken",
+        hint="set ZHONGTAI_AIRFLOW_PORT to a free one",
+    )
+
+
+def _sqlalchemy_url(settings: Settings) -> str:
+    if settings.database_url.get_secret_value():
+        url = settings.database_url.get_secret_value()
+        base, _, query = url.partition("?")
+        url = f"{base.rsplit('/', 1)[0]}/airflow" + (f"?{query}" if query else "")
+    else:
+        url = database_url(settings, "airflow")
+    return url.replace("postgresql://", "postgresql+psycopg2://", 1)
+
+
+def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
+    """The whole environment of an Airflow component that serves on `port` of this machine."""
+    keys = load_secrets(settings)
+    home = settings.path("airflow")
+    passwords = settings.path("secrets", "airflow_users.json")
+    if not passwords.exists():
+        write_private(passwords, json.dumps({"admin": keys["admin_password"]}))
+    url = f"http://127.0.0.1:{port}"
+    workers = max(2, settings.threads)
+    airflow = {
+        "CORE__DAGS_FOLDER": str(settings.project_dir / "dags"),
+        "CORE__PLUGINS_FOLDER": str(settings.project_dir / "dags" / "plugins"),
+        "CORE__LOAD_EXAMPLES": "False",
+        "CORE__EXECUTOR": "LocalExecutor",
+        "CORE__PARALLELISM": str(workers),
+        "CORE__MAX_ACTIVE_TASKS_PER_DAG": str(workers),
+        "CORE__FERNET_KEY": keys["fernet_key"],
+        "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "DATABASE__SQL_ALCHEMY_CONN": _sqlalchemy_url(settings),
+        "API__HOST": "127.0.0.1",
+        "API__PORT": str(port),
+        "API__BASE_URL": url,
+        "API__WORKERS": "1",
+        "API__SECRET_KEY": keys["api_secret_key"],
+        "API_AUTH__JWT_SECRET": keys["jwt_secret"],
+        "USAGE_DATA_COLLECTION__ENABLED": "False",
+        "LOGGING__BASE_LOG_FOLDER": str(settings.path("logs", "airflow")),
+        "DAG_PROCESSOR__REFRESH_INTERVAL": "60",
+        "DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "60",
+        "DAG_PROCESSOR__PARSING_PROCESSES": "1",
+        "SCHEDULER__PARSING_PROCESSES": "1",
+        "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
+    }
+    ours = {
+        f"ZHONGTAI_{name.upper()}": str(getattr(settings, name))
+        for name in ("home", "project_dir", "memory_limit", "threads", "archive", "poll_seconds")
+    }
+    ours["ZHONGTAI_HOME"] = str(settings.home.absolute())
+    ours["ZHONGTAI_LANDING"] = settings.landing_url
+    ours["ZHONGTAI_LAKE"] = settings.lake_url
+    ours["ZHONGTAI_SWEEP_MINUTES"] = str(settings.sweep_minutes)
+    if settings.stable_seconds is not None:
+        ours["ZHONGTAI_STABLE_SECONDS"] = str(settings.stable_seconds)
+    return subprocess_environment(
+        AIRFLOW_HOME=str(home),
+        PYTHONWARNINGS="ignore",
+        **{f"AIRFLOW__{name}": value for name, value in airflow.items()},
+        **ours,
+    )
+
+
+def run_airflow(environment: dict[str, str], *arguments: str) -> None:
+    """Run one `airflow` command to its end. Raises ZhongtaiError with the end of its output."""
+    result = subprocess.run(
+        [sys.executable, "-m", "airflow", *arguments],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if result.returncode:
+        tail = (result.stdout + result.stderr)[-2000:]
+        raise ZhongtaiError(f"airflow {' '.join(arguments)} failed:\n{tail}")
+
+
+def prepare_airflow(settings: Settings, port: int) -> dict[str, str]:
+    """Bring Airflow's own tables and the writer pool up to date; returns the environment."""
+    settings.path("airflow").mkdir(parents=True, exist_ok=True)
+    environment = airflow_environment(settings, port)
+    run_airflow(environment, "db", "migrate")
+    run_airflow(environment, "pools", "set", POOL, "1", "One process writes the working file")
+    return environment

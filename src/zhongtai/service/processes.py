@@ -1,0 +1,177 @@
+"""Start, watch and stop the Airflow components as processes of this machine."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+
+import psutil
+
+from zhongtai.database import stop_embedded_server
+from zhongtai.errors import ZhongtaiError
+from zhongtai.service.airflow import AirflowAddress, choose_port, prepare_airflow
+from zhongtai.service.secrets import load_secrets, write_private
+from zhongtai.settings import Settings
+
+COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
+HEALTH_KEYS = ("metadatabase", "scheduler", "dag_processor", "triggerer")
+START_TIMEOUT_SECONDS = 240.0
+STOP_TIMEOUT_SECONDS = 20.0
+
+
+@dataclass
+class Started:
+    """A component's process; `created` tells it from a later process with the same id."""
+
+    pid: int
+    created: float
+
+    def process(self) -> psutil.Process | None:
+        """The process while it runs, else None."""
+        try:
+            process = psutil.Process(self.pid)
+            same = abs(process.create_time() - self.created) < 1
+            return process if same and process.status() != psutil.STATUS_ZOMBIE else None
+        except psutil.NoSuchProcess:
+            return None
+
+
+@dataclass
+class Services:
+    """What runs for one home folder; kept in <home>/airflow/services.json."""
+
+    port: int
+    components: dict[str, Started] = field(default_factory=dict)
+
+    def running(self) -> dict[str, psutil.Process]:
+        """Live processes by component."""
+        found = {name: started.process() for name, started in self.components.items()}
+        return {name: process for name, process in found.items() if process}
+
+
+def load_services(settings: Settings) -> Services | None:
+    """The services last started for this home, or None."""
+    path = settings.path("airflow", "services.json")
+    if not path.exists():
+        return None
+    state = json.loads(path.read_text("utf-8"))
+    components = {name: Started(**started) for name, started in state["components"].items()}
+    return Services(state["port"], components)
+
+
+def _save(settings: Settings, services: Services) -> None:
+    write_private(settings.path("airflow", "services.json"), json.dumps(asdict(services)))
+
+
+def start_component(settings: Settings, component: str, environment: dict[str, str]) -> Started:
+    """Start one Airflow component in a process group of its own."""
+    log = settings.path("logs", f"airflow-{component}.log")
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "airflow", component],
+            env=environment,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            cwd=settings.path("airflow"),
+        )
+    return Started(process.pid, psutil.Process(process.pid).create_time())
+
+
+def health(port: int) -> dict[str, str | None]:
+    """Status by component as the API server reports it; empty while it does not answer."""
+    url = f"http://127.0.0.1:{port}/api/v2/monitor/health"
+    try:
+        with urllib.request.urlopen(url, timeout=5) as response:  # our own address
+            answer = json.load(response)
+    except (urllib.error.URLError, OSError):
+        return {}
+    return {key: (answer.get(key) or {}).get("status") for key in HEALTH_KEYS}
+
+
+def is_healthy(port: int) -> bool:
+    """Whether all of Airflow's components report that they are healthy."""
+    reported = health(port)
+    return bool(reported) and all(status == "healthy" for status in reported.values())
+
+
+def _wait_until_healthy(settings: Settings, services: Services) -> None:
+    deadline = time.monotonic() + START_TIMEOUT_SECONDS
+    while not is_healthy(services.port):
+        dead = set(services.components) - set(services.running())
+        if dead:
+            name = sorted(dead)[0]
+            log = settings.path("logs", f"airflow-{name}.log")
+            tail = log.read_text("utf-8", errors="replace")[-1500:]
+            raise ZhongtaiError(
+                f"airflow {name} ended while starting:\n{tail}", hint=f"see {log}, then try again"
+            )
+        if time.monotonic() > deadline:
+            raise ZhongtaiError(
+                f"Airflow was not healthy after {START_TIMEOUT_SECONDS:.0f} s: "
+                f"{health(services.port)}",
+                hint=f"see the logs in {settings.path('logs')}",
+            )
+        time.sleep(1)
+
+
+def start_services(settings: Settings, say: Callable[[str], None] = print) -> AirflowAddress:
+    """Start PostgreSQL and Airflow, or what of them is missing, and wait until all are healthy.
+
+    Raises ZhongtaiError with the end of the log of a component that does not come up.
+    """
+    services = load_services(settings)
+    if services is None or not services.running():
+        services = Services(choose_port(settings))
+    if services.port != settings.airflow_port:
+        say(f"port {settings.airflow_port} is taken: Airflow serves on {services.port}")
+    say("preparing PostgreSQL and Airflow's tables")
+    environment = prepare_airflow(settings, services.port)
+    running = services.running()
+    for component in COMPONENTS:
+        if component not in running:
+            services.components[component] = start_component(settings, component, environment)
+            _save(settings, services)
+    say("waiting for api-server, scheduler, dag-processor and triggerer")
+    _wait_until_healthy(settings, services)
+    return address(settings, services.port)
+
+
+def address(settings: Settings, port: int) -> AirflowAddress:
+    """Where the Airflow of this home answers."""
+    return AirflowAddress(
+        f"http://127.0.0.1:{port}", "admin", load_secrets(settings)["admin_password"]
+    )
+
+
+def _signal_group(process: psutil.Process, sign: signal.Signals) -> None:
+    try:
+        os.killpg(process.pid, sign)
+    except ProcessLookupError:
+        return
+
+
+def stop_services(settings: Settings, *, database: bool = True) -> list[str]:
+    """Stop what was started for this home; returns the names of what was running."""
+    services = load_services(settings)
+    running = services.running() if services else {}
+    family = [child for process in running.values() for child in process.children(recursive=True)]
+    for process in running.values():
+        _signal_group(process, signal.SIGTERM)
+    everyone = [*running.values(), *family]
+    _, stubborn = psutil.wait_procs(everyone, timeout=STOP_TIMEOUT_SECONDS)
+    for process in stubborn:
+        process.kill()
+    stopped = list(running)
+    settings.path("airflow", "services.json").unlink(missing_ok=True)
+    if database and stop_embedded_server(settings):
+        stopped.append("postgres")
+    return stopped
