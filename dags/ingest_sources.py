@@ -9,8 +9,8 @@ import logging
 from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.timetables.trigger import CronTriggerTimetable
-from landing_trigger import LandingTrigger
 
+from landing_trigger import LandingTrigger
 from zhongtai.contracts import list_sources
 from zhongtai.settings import load_settings
 

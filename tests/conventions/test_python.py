@@ -115,11 +115,11 @@ def test_no_todo_without_an_issue() -> None:
 
 
 def test_no_exception_is_swallowed() -> None:
-    wrong = []
-    for path in SOURCE:
-        for node in ast.walk(parse(path)):
-            if isinstance(node, ast.ExceptHandler) and all(
-                isinstance(statement, ast.Pass) for statement in node.body
-            ):
-                wrong.append(f"{path.relative_to(ROOT)}:{node.lineno}")
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path in SOURCE
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.ExceptHandler)
+        and all(isinstance(statement, ast.Pass) for statement in node.body)
+    ]
     assert wrong == []
