@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TypeGuard
+from typing import Any, TypeGuard
 
 import yaml
 
@@ -14,10 +14,11 @@ HINT = "docs/adding describes the contract format; any file in expectations/raw 
 class Section:
     """A YAML mapping whose values are read by type; a wrong one raises with file and line."""
 
-    def __init__(self, node: yaml.MappingNode, file: Path, title: str) -> None:
+    def __init__(self, node: yaml.MappingNode, file: Path, title: str, hint: str = HINT) -> None:
         self._node = node
         self.file = file
         self.title = title
+        self.hint = hint
         self._values: dict[str, yaml.Node] = {}
         for key, value in node.value:
             if not _is_text(key):
@@ -27,20 +28,23 @@ class Section:
             self._values[key.value] = value
 
     @classmethod
-    def of_file(cls, file: Path) -> "Section":
-        """The top of a YAML file. Raises ConfigurationError where it is no mapping."""
+    def of_file(cls, file: Path, title: str = "the contract", hint: str = HINT) -> "Section":
+        """The top of a YAML file. Raises ConfigurationError where it is no mapping.
+
+        `title` names the document in complaints, `hint` says where its format is described.
+        """
         try:
             node = yaml.compose(file.read_text("utf-8"), Loader=yaml.SafeLoader)
         except (yaml.YAMLError, UnicodeDecodeError) as error:
-            raise ConfigurationError(f"{file} is no readable YAML: {error}", hint=HINT) from error
+            raise ConfigurationError(f"{file} is no readable YAML: {error}", hint=hint) from error
         if not isinstance(node, yaml.MappingNode):
-            raise ConfigurationError(f"{file}:1: expected a mapping at the top", hint=HINT)
-        return cls(node, file, "the contract")
+            raise ConfigurationError(f"{file}:1: expected a mapping at the top", hint=hint)
+        return cls(node, file, title, hint)
 
     def error(self, what: str, node: yaml.Node | None = None) -> ConfigurationError:
         """An error that points at `node`, or at the section itself."""
         line = (node or self._node).start_mark.line + 1
-        return ConfigurationError(f"{self.file}:{line}: {what}", hint=HINT)
+        return ConfigurationError(f"{self.file}:{line}: {what}", hint=self.hint)
 
     def error_at(self, key: str, what: str) -> ConfigurationError:
         """An error that points at the value of `key`."""
@@ -91,6 +95,17 @@ class Section:
             )
         return value
 
+    def value(self, key: str) -> Any:
+        """Whatever YAML makes of the value: a text, number, flag, date, list or mapping."""
+        node = self._values.get(key)
+        if node is None:
+            raise self.error(f"{self.title}: {key!r} is missing")
+        return yaml.constructor.SafeConstructor().construct_document(node)
+
+    def holds_mapping(self, key: str) -> bool:
+        """Whether `section` can read the value of `key`."""
+        return isinstance(self._values.get(key), yaml.MappingNode)
+
     def flag(self, key: str) -> bool:
         """`true` or `false`; false where it is not said."""
         node = self._values.get(key)
@@ -130,7 +145,7 @@ class Section:
         node = self._values.get(key)
         if not isinstance(node, yaml.MappingNode):
             raise self.error(f"{self.title}: {key!r} must be a mapping", node)
-        return Section(node, self.file, f"{key!r}")
+        return Section(node, self.file, f"{key!r}", self.hint)
 
     def sections(self, key: str) -> Iterator["Section"]:
         """The mappings of a list."""
@@ -142,7 +157,7 @@ class Section:
         for item in node.value:
             if not isinstance(item, yaml.MappingNode):
                 raise self.error(f"{self.title}: {key!r} must hold mappings only", item)
-            yield Section(item, self.file, f"{key!r}")
+            yield Section(item, self.file, f"{key!r}", self.hint)
 
 
 def _is_text(node: yaml.Node) -> TypeGuard[yaml.ScalarNode]:
