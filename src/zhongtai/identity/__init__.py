@@ -1,0 +1,16 @@
+"""Identity resolution (OneID): which records are one person, under ids that stay."""
+
+from zhongtai.identity.components import label_components
+from zhongtai.identity.resolution import ResolutionReport, resolve, resolve_records
+from zhongtai.identity.state import History, commit, prune, read_history
+
+__all__ = [
+    "History",
+    "ResolutionReport",
+    "commit",
+    "label_components",
+    "prune",
+    "read_history",
+    "resolve",
+    "resolve_records",
+]

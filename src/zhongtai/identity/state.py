@@ -1,0 +1,134 @@
+"""What identity resolution remembers: one folder of Parquet files per published snapshot."""
+
+import os
+import shutil
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zhongtai.database import connect
+from zhongtai.errors import ZhongtaiError
+from zhongtai.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+# file stem -> columns, as in the tables of schema identity
+_STATE = {
+    "record_map": "source varchar, entity varchar, record_key varchar, one_id varchar",
+    "redirects": "retired_one_id varchar, one_id varchar, since timestamp",
+    "changes": (
+        "changed_at timestamp, change varchar, one_id varchar, previous_one_id varchar,"
+        " record_count bigint, reason varchar, run_id varchar"
+    ),
+}
+
+
+@dataclass(frozen=True)
+class History:
+    """The folder of the last published map, and of every other map that was ever published."""
+
+    previous: Path | None = None
+    published: tuple[Path, ...] = ()
+
+
+def read_history(settings: Settings) -> History:
+    """What the ledger says was published; a candidate that was held or died does not count.
+
+    Raises ZhongtaiError where the map of the current snapshot is gone: without it every person
+    would get a new id.
+    """
+    with connect(settings) as connection:
+        rows = connection.execute(
+            "select snapshot_id, state = 'published' from ledger.snapshots"
+            " where published_at is not null order by published_at desc, snapshot_id desc"
+        ).fetchall()
+    current = next((row[0] for row in rows if row[1]), None)
+    folders = {row[0]: settings.path("identity", row[0]) for row in rows}
+    if current and not folders[current].is_dir():
+        raise ZhongtaiError(
+            f"the identity map of the published snapshot {current} is missing: {folders[current]}",
+            hint="restore this folder from a backup; without it every one_id would change",
+        )
+    return History(
+        previous=folders[current] if current else None,
+        published=tuple(folder for folder in folders.values() if folder.is_dir()),
+    )
+
+
+def load_history(connection: "duckdb.DuckDBPyConnection", history: History) -> None:
+    """Write the temp tables identity_previous, …_redirects, …_changes and identity_used."""
+    for stem, table in (
+        ("record_map", "identity_previous"),
+        ("redirects", "identity_previous_redirects"),
+        ("changes", "identity_previous_changes"),
+    ):
+        connection.execute(f"create or replace temp table {table} ({_STATE[stem]})")
+        if history.previous:
+            columns = ", ".join(part.split()[0] for part in _STATE[stem].split(", "))
+            connection.execute(
+                f"insert into {table} select {columns} from read_parquet(?)",  # noqa: S608
+                [str(history.previous / f"{stem}.parquet")],
+            )
+    connection.execute("create or replace temp table identity_used (one_id varchar)")
+    # every id was once a row of `changes`, those of snapshots that were rolled back included
+    files = [str(folder / "changes.parquet") for folder in history.published]
+    if files:
+        connection.execute(
+            "insert into identity_used"
+            " select distinct unnest([one_id, previous_one_id]) from read_parquet(?)",
+            [files],
+        )
+
+
+def write_state(connection: "duckdb.DuckDBPyConnection", folder: Path) -> None:
+    """Copy the tables of schema identity into `folder`, complete or not at all."""
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True, mode=0o700)
+    for stem in _STATE:
+        file = partial / f"{stem}.parquet"
+        connection.execute(
+            f"copy (select * from identity.{stem} order by all)"  # noqa: S608
+            f" to '{str(file).replace(chr(39), chr(39) * 2)}' (format parquet, compression zstd)"
+        )
+        file.chmod(0o600)
+        _sync(file)
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
+    _sync(folder.parent)
+
+
+def commit(settings: Settings, snapshot_id: str) -> Path:
+    """Keep the candidate map of the working file as that of `snapshot_id`; may be repeated.
+
+    To be called before the snapshot is flipped: once the ledger says published, the next run
+    starts from this map. Returns the folder.
+    """
+    from zhongtai.warehouse import open_build
+
+    folder = settings.path("identity", snapshot_id)
+    with open_build(settings, read_only=True) as connection:
+        write_state(connection, folder)
+    return folder
+
+
+def prune(settings: Settings, keep: Collection[str]) -> list[str]:
+    """Remove the maps of all snapshots but `keep`; returns the snapshot ids removed.
+
+    The history of changes is in every map, so nothing is lost but the way back.
+    """
+    root = settings.path("identity")
+    gone = [f for f in root.iterdir() if f.name not in keep] if root.is_dir() else []
+    for folder in gone:
+        shutil.rmtree(folder)
+    return sorted(folder.name for folder in gone)
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
