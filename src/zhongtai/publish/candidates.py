@@ -1,0 +1,153 @@
+"""The candidate: what one build made, sealed in the working file and known to the database.
+
+Its snapshot id is settled when it is sealed. check and publish take a candidate only while the
+working file still holds exactly that one.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from zhongtai.errors import ZhongtaiError
+from zhongtai.publish.content import TableHash, snapshot_hash
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One build's result. `as_of` is aware UTC; `tables` is empty until it was checked."""
+
+    snapshot_id: str
+    run_id: str
+    as_of: datetime
+    input_fingerprint: str
+    identity_version: str
+    content_hash: str | None = None
+    tables: Mapping[str, TableHash] = field(default_factory=dict)
+    verdict: str | None = None
+    because: str | None = None
+
+
+def make_snapshot_id(as_of: datetime, run_id: str, input_fingerprint: str) -> str:
+    """`20260331T160000Z-3f9a1c2b`: sorts by as-of, unique by run and input."""
+    digest = hashlib.sha256(f"{run_id}\n{input_fingerprint}".encode()).hexdigest()
+    return f"{as_of.astimezone(UTC):%Y%m%dT%H%M%SZ}-{digest[:8]}"
+
+
+def discard_candidate(warehouse: "DuckDBPyConnection") -> None:
+    """Forget the sealed candidate of the working file: its tables are about to change."""
+    warehouse.execute("create schema if not exists meta")
+    warehouse.execute("drop table if exists meta.candidate")
+
+
+def seal_candidate(
+    warehouse: "DuckDBPyConnection", connection: psycopg.Connection, candidate: Candidate
+) -> None:
+    """Record in the working file and in the database that the build is complete."""
+    connection.execute(
+        "insert into publication.candidates"
+        " (snapshot_id, run_id, as_of, input_fingerprint, identity_version)"
+        " values (%s, %s, %s, %s, %s) on conflict (snapshot_id) do update set"
+        " content_hash = null, table_hashes = null, verdict = null, because = null,"
+        " sealed_at = clock_timestamp(), decided_at = null",
+        [
+            candidate.snapshot_id,
+            candidate.run_id,
+            candidate.as_of,
+            candidate.input_fingerprint,
+            candidate.identity_version,
+        ],
+    )
+    discard_candidate(warehouse)
+    warehouse.execute(
+        "create table meta.candidate as select cast(? as varchar) as snapshot_id,"
+        " cast(? as varchar) as run_id",
+        [candidate.snapshot_id, candidate.run_id],
+    )
+    warehouse.execute("checkpoint")
+
+
+def sealed_snapshot_id(warehouse: "DuckDBPyConnection") -> str | None:
+    """The snapshot id of the candidate in the working file; None while a build is unfinished."""
+    exists = warehouse.execute(
+        "select 1 from duckdb_tables() where schema_name = 'meta' and table_name = 'candidate'"
+    ).fetchone()
+    if not exists:
+        return None
+    row = warehouse.execute("select snapshot_id from meta.candidate").fetchone()
+    return str(row[0]) if row else None
+
+
+_COLUMNS = (
+    "snapshot_id, run_id, as_of, input_fingerprint, identity_version, content_hash,"
+    " table_hashes, verdict, because"
+)
+
+
+def load_candidate(
+    connection: psycopg.Connection, *, run_id: str | None = None, snapshot_id: str | None = None
+) -> Candidate:
+    """The candidate of a run, or with a snapshot id, or else the one sealed last.
+
+    Raises ZhongtaiError when there is none.
+    """
+    row = connection.execute(
+        f"select {_COLUMNS} from publication.candidates"  # noqa: S608  # a constant
+        " where (%(run)s::text is null or run_id = %(run)s)"
+        " and (%(snapshot)s::text is null or snapshot_id = %(snapshot)s)"
+        " order by sealed_at desc limit 1",
+        {"run": run_id, "snapshot": snapshot_id},
+    ).fetchone()
+    if row is None:
+        wanted = run_id or snapshot_id
+        raise ZhongtaiError(
+            f"no candidate of {wanted} was built" if wanted else "no candidate was built yet",
+            hint="run `zhongtai build` first",
+        )
+    hashes = {label: TableHash(*pair) for label, pair in (row[6] or {}).items()}
+    first = (row[0], row[1], row[2], row[3], row[4], row[5])
+    return Candidate(*first, tables=hashes, verdict=row[7], because=row[8])
+
+
+def record_content(
+    connection: psycopg.Connection, candidate: Candidate, tables: Mapping[str, TableHash]
+) -> None:
+    """Store what the check looked at: publish refuses any other content."""
+    connection.execute(
+        "update publication.candidates set content_hash = %s, table_hashes = %s"
+        " where snapshot_id = %s",
+        [
+            snapshot_hash(tables),
+            json.dumps({label: [t.rows, t.content_hash] for label, t in tables.items()}),
+            candidate.snapshot_id,
+        ],
+    )
+
+
+def record_verdict(
+    connection: psycopg.Connection, candidate: Candidate, verdict: str, because: str
+) -> None:
+    """Store what the gate said (passed, held) or that a person released it, and why."""
+    connection.execute(
+        "update publication.candidates set verdict = %s, because = %s,"
+        " decided_at = clock_timestamp() where snapshot_id = %s",
+        [verdict, because, candidate.snapshot_id],
+    )
+
+
+def require_sealed(warehouse: "DuckDBPyConnection", candidate: Candidate) -> None:
+    """Raise ZhongtaiError unless the working file still holds this candidate."""
+    found = sealed_snapshot_id(warehouse)
+    if found != candidate.snapshot_id:
+        raise ZhongtaiError(
+            f"the working file holds {found or 'an unfinished build'},"
+            f" not candidate {candidate.snapshot_id} of run {candidate.run_id}",
+            hint="another build has replaced it: run `zhongtai run` anew",
+        )

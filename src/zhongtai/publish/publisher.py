@@ -1,0 +1,244 @@
+"""One snapshot id in every store, or in none.
+
+Order: stage DuckDB (verified), PostgreSQL and Parquet from it; commit the identity map; flip
+PostgreSQL; flip the files. The pointer row is the point of no return: recovery finishes whatever
+it points at and drops every other unfinished snapshot, so a kill at any instruction converges.
+"""
+
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import psycopg
+
+from zhongtai.errors import ZhongtaiError
+from zhongtai.publish import (
+    duckdb_store,
+    parquet_store,
+    postgres_store,
+    postgres_views,
+    snapshots,
+)
+from zhongtai.publish.candidates import Candidate
+from zhongtai.publish.content import PublishedTable
+from zhongtai.settings import Settings
+
+Progress = Callable[[str], None]
+LOCK = "zhongtai.publish"
+
+
+def ignore_progress(_: str) -> None:
+    """The progress callback of callers that show none."""
+
+
+@contextmanager
+def exclusive_lock(
+    connection: psycopg.Connection, name: str, what: str, wait_seconds: float = 10.0
+) -> Iterator[None]:
+    """Hold a session lock. The wait lets the session of a killed process end.
+
+    Raises ZhongtaiError that names the holder.
+    """
+    tries = max(1, round(wait_seconds / 0.25))
+    for _ in range(tries):
+        row = connection.execute(
+            "select pg_try_advisory_lock(hashtextextended(%s, 0))", [name]
+        ).fetchone()
+        if row and row[0]:
+            break
+        connection.execute("select pg_sleep(0.25)")
+    else:
+        raise ZhongtaiError(
+            f"another process is {what}: {_describe_holder(connection, name)}",
+            hint="wait until it has finished, then run again",
+        )
+    try:
+        yield
+    finally:
+        # a session that is gone has given the lock up
+        if not connection.closed and not connection.broken:
+            connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+
+
+def _describe_holder(connection: psycopg.Connection, name: str) -> str:
+    row = connection.execute(
+        "select a.pid, a.application_name, a.backend_start from pg_locks l"
+        " join pg_stat_activity a on a.pid = l.pid where l.locktype = 'advisory' and l.granted"
+        " and l.objsubid = 1 and ((l.classid::bigint << 32) | l.objid::bigint)"
+        " = hashtextextended(%s, 0) limit 1",
+        [name],
+    ).fetchone()
+    return f"{row[1] or 'session'} {row[0]}, since {row[2]:%H:%M:%S} UTC" if row else "just ended"
+
+
+def commit_identity(settings: Settings, snapshot_id: str) -> None:
+    """Make the candidate's identity map the one that later runs start from."""
+    from zhongtai import identity
+
+    identity.commit(settings, snapshot_id)
+
+
+def publish_candidate(
+    settings: Settings,
+    connection: psycopg.Connection,
+    candidate: Candidate,
+    progress: Progress = ignore_progress,
+) -> str:
+    """Publish a checked candidate to all stores; returns the snapshot id.
+
+    `connection` must autocommit. A candidate that is published already is left as it is. Raises
+    ZhongtaiError when the candidate changed since its check, breaks what readers rely on, or a
+    store does not hold what was sent; readers then see the previous snapshot.
+    """
+    if not candidate.tables or candidate.verdict not in ("passed", "released"):
+        raise ZhongtaiError(
+            f"candidate {candidate.snapshot_id} has not passed its check"
+            f" (verdict: {candidate.verdict or 'none'})",
+            hint="run `zhongtai check`; a held candidate needs `zhongtai release --because ...`",
+        )
+    with exclusive_lock(connection, LOCK, "publishing"):
+        recover(settings, connection)
+        previous = postgres_store.current_snapshot(connection)
+        row = snapshots.find(connection, candidate.snapshot_id)
+        if row is not None and row.state in ("published", "superseded"):
+            return candidate.snapshot_id
+        try:
+            tables = _stage(settings, connection, candidate, progress)
+            _flip_postgres(connection, candidate, tables, previous)
+        except BaseException:
+            # the connection may be what failed: then the next run recovers
+            if not connection.closed and not connection.broken:
+                recover(settings, connection)
+            raise
+        _finish(settings, connection, candidate.snapshot_id)
+        collect_garbage(settings, connection)
+    return candidate.snapshot_id
+
+
+def _stage(
+    settings: Settings,
+    connection: psycopg.Connection,
+    candidate: Candidate,
+    progress: Progress,
+) -> tuple[PublishedTable, ...]:
+    snapshots.record(connection, candidate, "staging", candidate.because)
+    postgres_views.ensure_roles(connection)
+    tables = duckdb_store.stage(settings, candidate)
+    postgres_views.refuse_breaking_changes(connection, tables)
+    with duckdb_store.open_staged(settings, candidate.snapshot_id) as engine:
+        duckdb_store.verify(engine, tables, candidate.tables)
+        progress(f"{len(tables)} tables written and verified")
+        postgres_store.stage(connection, engine, tables, candidate)
+        parquet_store.stage(settings, engine, tables, candidate)
+        progress("PostgreSQL and Parquet hold them too")
+    snapshots.set_state(connection, candidate.snapshot_id, "staged")
+    commit_identity(settings, candidate.snapshot_id)
+    return tables
+
+
+def _flip_postgres(
+    connection: psycopg.Connection,
+    candidate: Candidate,
+    tables: tuple[PublishedTable, ...],
+    previous: str | None,
+) -> None:
+    def flip() -> None:
+        postgres_views.update_views(connection, tables)
+        snapshots.set_state(connection, candidate.snapshot_id, "flipped_postgres")
+        postgres_store.move_pointer(
+            connection, candidate.snapshot_id, previous, candidate.because or "publish"
+        )
+
+    postgres_store.retry_locked(connection, flip, "changing the views")
+
+
+def _finish(settings: Settings, connection: psycopg.Connection, snapshot_id: str) -> None:
+    """Everything after the point of no return; may be repeated."""
+    duckdb_store.flip(settings, snapshot_id)
+    parquet_store.flip(settings, snapshot_id)
+    snapshots.set_current(connection, snapshot_id)
+
+
+def recover(settings: Settings, connection: psycopg.Connection) -> list[str]:
+    """Bring every store to what the pointer row says; returns what had to be done.
+
+    The caller holds the publish lock; `connection` must autocommit.
+    """
+    done: list[str] = []
+    current = postgres_store.current_snapshot(connection)
+    for row in snapshots.list_rows(connection):
+        if row.state in snapshots.UNFINISHED and row.snapshot_id != current:
+            _drop_everywhere(settings, connection, row.snapshot_id)
+            snapshots.set_state(connection, row.snapshot_id, "abandoned")
+            done.append(f"dropped the unfinished snapshot {row.snapshot_id}")
+    if current is not None:
+        row_now = snapshots.find(connection, current)
+        if row_now is None or row_now.state != "published":
+            done.append(f"finished publishing {current}")
+        _finish(settings, connection, current)
+    return done
+
+
+def _drop_everywhere(settings: Settings, connection: psycopg.Connection, snapshot_id: str) -> None:
+    duckdb_store.drop(settings, snapshot_id)
+    parquet_store.drop(settings, snapshot_id)
+    postgres_store.drop(connection, snapshot_id)
+    shutil.rmtree(settings.path("identity", snapshot_id), ignore_errors=True)
+
+
+def rollback_to(settings: Settings, connection: psycopg.Connection, snapshot_id: str) -> None:
+    """Show an earlier snapshot in every store; nothing is copied.
+
+    Raises ZhongtaiError that lists what can be shown when the snapshot is not kept any more.
+    """
+    with exclusive_lock(connection, LOCK, "publishing"):
+        recover(settings, connection)
+        kept = list_complete(settings, connection)
+        if snapshot_id not in kept:
+            raise ZhongtaiError(
+                f"snapshot {snapshot_id} is not kept in every store",
+                hint="choose one of: " + (", ".join(sorted(kept)) or "(nothing is published)"),
+            )
+        previous = postgres_store.current_snapshot(connection)
+        if snapshot_id == previous:
+            return
+        postgres_store.move_pointer(connection, snapshot_id, previous, f"rollback from {previous}")
+        _finish(settings, connection, snapshot_id)
+
+
+def list_complete(settings: Settings, connection: psycopg.Connection) -> list[str]:
+    """The snapshots that every store holds, newest first: what a rollback can show."""
+    return [
+        row.snapshot_id
+        for row in snapshots.list_rows(connection)
+        if row.state in ("published", "superseded")
+        and duckdb_store.holds(settings, row.snapshot_id)
+        and parquet_store.holds(settings, row.snapshot_id)
+        and postgres_store.holds(connection, row.snapshot_id)
+    ]
+
+
+def collect_garbage(settings: Settings, connection: psycopg.Connection) -> list[str]:
+    """Drop the snapshots past `settings.keep_snapshots` everywhere; never the current one.
+
+    Returns their ids. The caller holds the publish lock; `connection` must autocommit.
+    """
+    kept = set(snapshots.kept_snapshots(connection, settings.keep_snapshots))
+    current = postgres_store.current_snapshot(connection)
+    known = (
+        duckdb_store.list_snapshots(settings)
+        | parquet_store.list_snapshots(settings)
+        | postgres_store.list_snapshots(connection)
+        | _list_identity_maps(settings)
+    )
+    dropped = sorted(known - kept - {current})
+    for snapshot_id in dropped:
+        _drop_everywhere(settings, connection, snapshot_id)
+    return dropped
+
+
+def _list_identity_maps(settings: Settings) -> set[str]:
+    folder = settings.path("identity")
+    if not folder.is_dir():
+        return set()
+    return {f.name for f in folder.iterdir() if f.is_dir() and not f.name.startswith(".")}
