@@ -1,0 +1,273 @@
+"""The ledger: what arrived, what became of every row, which Parquet parts count."""
+
+import hashlib
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal
+
+import psycopg
+
+from zhongtai.contracts import Contract
+from zhongtai.errors import BalanceError
+from zhongtai.landing import Delivery, LandedFile
+from zhongtai.runs import Run
+
+Status = Literal["loaded", "duplicate", "quarantined"]
+Level = Literal["file", "row", "value"]
+PartKind = Literal["delivery", "replay"]
+
+
+@dataclass(frozen=True)
+class QuarantineCount:
+    """How many rows of a delivery one rule set aside (or warned about), and why."""
+
+    level: Level
+    rule: str
+    column: str
+    reason: str
+    severity: str
+    rows: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """The rows of one delivery; `rows_in` is counted apart from the loader."""
+
+    rows_in: int = 0
+    loaded: int = 0
+    quarantined: int = 0
+    duplicate: int = 0
+
+    def check(self, file: str) -> None:
+        """Raise BalanceError unless every row in went exactly one way."""
+        out = self.loaded + self.quarantined + self.duplicate
+        if out != self.rows_in:
+            raise BalanceError(
+                f"{file}: {self.rows_in} rows in, but {self.loaded} loaded + {self.quarantined}"
+                f" quarantined + {self.duplicate} duplicate = {out}",
+                hint="this is a fault of zhongtai; nothing of the file was recorded",
+            )
+
+
+@dataclass(frozen=True)
+class Part:
+    """A Parquet file of the raw zone, `path` relative to the lake; times are aware UTC."""
+
+    path: str
+    kind: PartKind
+    rows: int
+    min_event_at: datetime | None = None
+    max_event_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """What the ledger says about one delivery."""
+
+    delivery_id: str
+    source: str
+    entity: str
+    file: str
+    sha256: str
+    bytes: int
+    modified_at: datetime
+    exported_at: datetime | None
+    marker: str
+    status: Status
+    counts: Counts
+    discovered_at: datetime
+    rule: str | None = None
+    reason: str | None = None
+    part: Part | None = None
+    quarantine: tuple[QuarantineCount, ...] = ()
+
+
+def new_entry(
+    delivery: Delivery, sha256: str, status: Status, counts: Counts, discovered_at: datetime
+) -> Entry:
+    """An entry for a delivery. Its id depends only on what was observed: a retry has the same."""
+    contract, file = delivery.contract, delivery.file
+    return Entry(
+        delivery_id=delivery_id(delivery, sha256),
+        source=contract.source,
+        entity=contract.entity,
+        file=file.label,
+        sha256=sha256,
+        bytes=file.bytes,
+        modified_at=file.modified_at,
+        exported_at=delivery.exported_at,
+        marker=delivery.marker,
+        status=status,
+        counts=counts,
+        discovered_at=discovered_at,
+    )
+
+
+def delivery_id(delivery: Delivery, sha256: str) -> str:
+    """The id of these bytes, at this path, at this time, judged by this marker."""
+    file = delivery.file
+    seen = (delivery.contract.name, file.label, sha256, file.modified_at.isoformat())
+    return hashlib.sha256("\x1f".join((*seen, delivery.marker)).encode()).hexdigest()[:32]
+
+
+def record(connection: psycopg.Connection, entry: Entry, contract: Contract, run: Run) -> None:
+    """Write a delivery, its quarantine counts and its part; the caller holds the transaction.
+
+    Raises BalanceError where the rows do not add up.
+    """
+    entry.counts.check(entry.file)
+    part = entry.part
+    connection.execute(
+        "insert into ledger.deliveries (delivery_id, source, entity, file, sha256, bytes,"
+        " modified_at, exported_at, marker, status, rule, reason, rows_in, rows_loaded,"
+        " rows_quarantined, rows_duplicate, part, contract_hash, min_event_at, max_event_at,"
+        " as_of, discovered_at, run_id) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
+        " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        [
+            entry.delivery_id, entry.source, entry.entity, entry.file, entry.sha256, entry.bytes,
+            entry.modified_at, entry.exported_at, entry.marker, entry.status, entry.rule,
+            entry.reason, entry.counts.rows_in, entry.counts.loaded, entry.counts.quarantined,
+            entry.counts.duplicate, part and part.path, contract.content_hash,
+            part and part.min_event_at, part and part.max_event_at, run.as_of,
+            entry.discovered_at, run.run_id,
+        ],
+    )  # fmt: skip
+    record_quarantine(connection, entry.delivery_id, entry.quarantine)
+    if part:
+        record_part(connection, entry.delivery_id, part, run)
+
+
+def record_quarantine(
+    connection: psycopg.Connection, delivery: str, counts: Sequence[QuarantineCount]
+) -> None:
+    """Write what was set aside or warned about; equal rules add up."""
+    for count in counts:
+        connection.execute(
+            "insert into ledger.quarantine as q (delivery_id, level, rule, column_name, reason,"
+            " severity, rows) values (%s, %s, %s, %s, %s, %s, %s)"
+            " on conflict (delivery_id, level, rule, column_name)"
+            " do update set rows = q.rows + excluded.rows",
+            [
+                delivery, count.level, count.rule, count.column, count.reason, count.severity,
+                count.rows,
+            ],
+        )  # fmt: skip
+
+
+def record_part(connection: psycopg.Connection, delivery: str, part: Part, run: Run) -> None:
+    """Make a Parquet file count."""
+    connection.execute(
+        "insert into ledger.parts (part, delivery_id, kind, rows, min_event_at, max_event_at,"
+        " run_id) values (%s, %s, %s, %s, %s, %s, %s)",
+        [
+            part.path, delivery, part.kind, part.rows, part.min_event_at, part.max_event_at,
+            run.run_id,
+        ],
+    )  # fmt: skip
+
+
+def loaded_rows(connection: psycopg.Connection, contract: Contract, sha256: str) -> int | None:
+    """The rows of the loaded delivery with these bytes; None where there is none."""
+    found = connection.execute(
+        "select rows_in from ledger.deliveries"
+        " where source = %s and entity = %s and sha256 = %s and status = 'loaded'",
+        [contract.source, contract.entity, sha256],
+    ).fetchone()
+    return found[0] if found else None
+
+
+def is_recorded(connection: psycopg.Connection, delivery: str) -> bool:
+    """Whether the ledger has a row for this delivery id."""
+    found = connection.execute(
+        "select 1 from ledger.deliveries where delivery_id = %s", [delivery]
+    ).fetchone()
+    return found is not None
+
+
+def loaded_parts(
+    connection: psycopg.Connection,
+    contract: Contract,
+    within: tuple[datetime | None, datetime | None] = (None, None),
+) -> list[str]:
+    """Paths of the parts that count, in loading order.
+
+    `within` leaves out parts whose event times lie wholly outside the two.
+    """
+    found = connection.execute(
+        "select p.part from ledger.parts p join ledger.deliveries d using (delivery_id)"
+        " where d.source = %(source)s and d.entity = %(entity)s and p.rows > 0"
+        " and (%(first)s::timestamptz is null or p.max_event_at is null"
+        "      or p.max_event_at >= %(first)s)"
+        " and (%(last)s::timestamptz is null or p.min_event_at is null"
+        "      or p.min_event_at <= %(last)s)"
+        " order by p.sequence",
+        {
+            "source": contract.source,
+            "entity": contract.entity,
+            "first": within[0],
+            "last": within[1],
+        },
+    )
+    return [row[0] for row in found]
+
+
+def all_parts(connection: psycopg.Connection, contract: Contract) -> set[str]:
+    """Paths of every part of the entity that counts, empty ones included."""
+    found = connection.execute(
+        "select p.part from ledger.parts p join ledger.deliveries d using (delivery_id)"
+        " where d.source = %s and d.entity = %s",
+        [contract.source, contract.entity],
+    )
+    return {row[0] for row in found}
+
+
+class LandingMemory:
+    """What the ledger remembers about the landing zone (see `landing.Memory`)."""
+
+    def __init__(self, connection: psycopg.Connection) -> None:
+        self._connection = connection
+
+    def settled(self, contract: Contract, files: Collection[LandedFile]) -> set[LandedFile]:
+        """Files that were loaded, or were duplicates, with this size and time."""
+        return {
+            file
+            for file, status, _ in self._known(contract, files)
+            if status in ("loaded", "duplicate")
+        }
+
+    def judged(self, contract: Contract, deliveries: Collection[Delivery]) -> set[LandedFile]:
+        """Files that were quarantined whole with this size, time and marker."""
+        markers = {delivery.file: delivery.marker for delivery in deliveries}
+        return {
+            file
+            for file, status, marker in self._known(contract, markers)
+            if status == "quarantined" and markers[file] == marker
+        }
+
+    def unchanged_since(self, contract: Contract, file: LandedFile) -> datetime:
+        """When the file was first seen with this size and time; remembers a new sight."""
+        found = self._connection.execute(
+            "insert into ledger.observations as o (source, entity, file, bytes, modified_at)"
+            " values (%s, %s, %s, %s, %s) on conflict (source, entity, file) do update set"
+            " bytes = excluded.bytes, modified_at = excluded.modified_at, first_seen_at ="
+            " case when (o.bytes, o.modified_at) = (excluded.bytes, excluded.modified_at)"
+            " then o.first_seen_at else clock_timestamp() end returning first_seen_at",
+            [contract.source, contract.entity, file.label, file.bytes, file.modified_at],
+        ).fetchone()
+        return found[0] if found else datetime.now(UTC)
+
+    def _known(
+        self, contract: Contract, files: Collection[LandedFile]
+    ) -> list[tuple[LandedFile, str, str]]:
+        labels = {file.label: file for file in files}
+        found = self._connection.execute(
+            "select file, bytes, modified_at, status, marker from ledger.deliveries"
+            " where source = %s and entity = %s and file = any(%s)",
+            [contract.source, contract.entity, list(labels)],
+        )
+        return [
+            (file, status, marker)
+            for label, size, modified_at, status, marker in found
+            if (file := labels[label]) and (file.bytes, file.modified_at) == (size, modified_at)
+        ]
