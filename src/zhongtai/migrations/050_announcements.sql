@@ -4,6 +4,7 @@ create table ledger.announcements (
     file text not null,
     bytes bigint not null,
     modified_at timestamptz not null,
+    marker text not null,
     announced_at timestamptz not null default clock_timestamp(),
-    primary key (source, file, bytes, modified_at)
+    primary key (source, file, bytes, modified_at, marker)
 );
