@@ -41,6 +41,11 @@ class Section:
             raise ConfigurationError(f"{file}:1: expected a mapping at the top", hint=hint)
         return cls(node, file, title, hint)
 
+    @property
+    def line(self) -> int:
+        """Where the section starts, counted from 1."""
+        return int(self._node.start_mark.line) + 1
+
     def error(self, what: str, node: yaml.Node | None = None) -> ConfigurationError:
         """An error that points at `node`, or at the section itself."""
         line = (node or self._node).start_mark.line + 1

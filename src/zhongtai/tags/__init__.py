@@ -1,0 +1,16 @@
+"""Governed tags: declared in seeds/tags/, compiled to one scan per fact table."""
+
+from zhongtai.tags.catalogue import Tags, load_tags
+from zhongtai.tags.history import load_history
+from zhongtai.tags.model import Tag
+from zhongtai.tags.models import render_models, stale_models, write_models
+
+__all__ = [
+    "Tag",
+    "Tags",
+    "load_history",
+    "load_tags",
+    "render_models",
+    "stale_models",
+    "write_models",
+]
