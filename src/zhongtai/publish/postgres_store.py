@@ -67,19 +67,15 @@ def stage(
 ) -> None:
     """Load and verify a partition of every table; no reader sees them before the flip.
 
-    `engine` has the staged DuckDB files attached. Each table is one transaction, so a partition
-    that exists is complete; one that an earlier try left is taken as it is.
+    `engine` has the staged DuckDB files attached. Raises ZhongtaiError when what an earlier try
+    left behind cannot be dropped because readers hold it.
     """
-    done = {
-        (store, name)
-        for store, name in connection.execute(
-            "select store, table_name from publication.parts where snapshot_id = %s",
-            [candidate.snapshot_id],
+    if not drop(connection, candidate.snapshot_id):
+        raise ZhongtaiError(
+            f"long queries hold what an earlier try left of {candidate.snapshot_id}",
+            hint="end the long query that `select * from pg_stat_activity` shows, then run again",
         )
-    }
     for table in tables:
-        if (table.store, table.name) in done:
-            continue
         _prepare_parent(connection, table)
         with connection.transaction():
             _load_part(connection, engine, table, candidate)
