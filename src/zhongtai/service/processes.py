@@ -69,13 +69,18 @@ def _save(settings: Settings, services: Services) -> None:
     write_private(settings.path("airflow", "services.json"), json.dumps(asdict(services)))
 
 
+def airflow_arguments(component: str) -> tuple[str, ...]:
+    """The `airflow` command of a component, as in docker-compose.yml; ports come from settings."""
+    return (component,)
+
+
 def start_component(settings: Settings, component: str, environment: dict[str, str]) -> Started:
     """Start one Airflow component in a process group of its own."""
     log = settings.path("logs", f"airflow-{component}.log")
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("ab") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "airflow", component],
+            [sys.executable, "-m", "airflow", *airflow_arguments(component)],
             env=environment,
             stdout=output,
             stderr=subprocess.STDOUT,
