@@ -78,6 +78,13 @@ def commit_identity(settings: Settings, snapshot_id: str) -> None:
     identity.commit(settings, snapshot_id)
 
 
+def refuse_unpublishable(
+    connection: psycopg.Connection, tables: tuple[PublishedTable, ...]
+) -> None:
+    """Raise BreakingChangeError where the candidate would break what readers rely on."""
+    postgres_views.refuse_breaking_changes(connection, tables)
+
+
 def publish_candidate(
     settings: Settings,
     connection: psycopg.Connection,

@@ -1,0 +1,155 @@
+"""Building a candidate: the steps in their order, over one working file with one writer."""
+
+import hashlib
+from collections.abc import Iterable
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import psycopg
+
+from zhongtai import __version__
+from zhongtai.contracts import Contracts
+from zhongtai.errors import ZhongtaiError
+from zhongtai.publish.candidates import (
+    Candidate,
+    discard_candidate,
+    make_snapshot_id,
+    seal_candidate,
+)
+from zhongtai.publish.publisher import Progress
+from zhongtai.runs import Run
+from zhongtai.settings import Settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")  # no daylight saving since 1991
+
+# dbt selectors, but for `identity`, which is Python over the evidence
+STEPS = ("staging", "evidence", "identity", "profiles", "tags", "metrics")
+
+_SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md"}
+
+
+def _hash_files(root: Path, folders: Iterable[str]) -> str:
+    digest = hashlib.sha256(__version__.encode())
+    for folder in folders:
+        for file in sorted((root / folder).rglob("*")):
+            if file.suffix in _SOURCE_SUFFIXES and file.is_file():
+                digest.update(str(file.relative_to(root)).encode() + b"\0")
+                digest.update(hashlib.sha256(file.read_bytes()).digest())
+    return digest.hexdigest()
+
+
+def fingerprint_inputs(
+    settings: Settings, connection: psycopg.Connection, as_of: datetime, *, is_explicit: bool
+) -> str:
+    """Hash of everything a candidate depends on: equal fingerprints would publish nothing new.
+
+    Deliveries count whatever became of them, because the published ledger shows each. An `as_of`
+    that nobody gave counts by its date in China: windows mature once a day.
+    """
+    local = as_of.astimezone(CHINA)
+    parts = [
+        _hash_files(settings.project_dir / "dbt_project", ("models", "macros", "tests")),
+        _hash_files(settings.project_dir, ("seeds", "expectations")),
+        as_of.isoformat() if is_explicit else local.date().isoformat(),
+        *_list_deliveries(connection),
+        *_list_decisions(connection),
+    ]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+
+def _list_deliveries(connection: psycopg.Connection) -> list[str]:
+    rows = connection.execute(
+        "select delivery_id || status from ledger.deliveries union all"
+        " select part from ledger.parts order by 1"
+    )
+    return [row[0] for row in rows]
+
+
+def _list_decisions(connection: psycopg.Connection) -> list[str]:
+    """Recorded identity decisions as text; none before the table exists."""
+    row = connection.execute("select to_regclass('identity.decisions') is not null").fetchone()
+    if not row or not row[0]:
+        return []
+    return [r[0] for r in connection.execute("select d::text from identity.decisions d order by 1")]
+
+
+def build_candidate(
+    settings: Settings,
+    contracts: Contracts,
+    run: Run,
+    input_fingerprint: str,
+    progress: Progress,
+) -> Candidate:
+    """Run every step and seal the result; the caller holds the writer lock.
+
+    Raises ZhongtaiError that names the models that failed; no candidate is left then.
+    """
+    from zhongtai import warehouse
+    from zhongtai.database import connect
+
+    _ready_working_file(settings)
+    warehouse.prepare(settings, contracts, run)
+    for step in STEPS:
+        progress(f"build {step}")
+        run_step(settings, run, step)
+    with warehouse.open_build(settings) as build, connect(settings, autocommit=True) as ledger:
+        candidate = Candidate(
+            make_snapshot_id(run.as_of, run.run_id, input_fingerprint),
+            run.run_id,
+            run.as_of,
+            input_fingerprint,
+            _read_identity_version(build),
+        )
+        seal_candidate(build, ledger, candidate)
+    return candidate
+
+
+def run_step(settings: Settings, run: Run, step: str) -> None:
+    """Run one of STEPS over the prepared working file. Raises ZhongtaiError when it fails."""
+    if step == "identity":
+        from zhongtai import identity
+
+        identity.resolve(settings, run)
+        return
+    from zhongtai import transform
+
+    transform.run_dbt(settings, run, step)
+
+
+def _read_identity_version(build: "DuckDBPyConnection") -> str:
+    row = build.execute("select identity_version from identity.version").fetchone()
+    if row is None:
+        raise ZhongtaiError(
+            "identity resolution left no version of its map",
+            hint="this is a fault of zhongtai; run `zhongtai build` again",
+        )
+    return str(row[0])
+
+
+def _ready_working_file(settings: Settings) -> None:
+    """Forget the last candidate, or the whole file where DuckDB cannot read it: it is disposable.
+
+    Raises ZhongtaiError when another program has the file open.
+    """
+    import duckdb
+
+    file = settings.warehouse_file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with duckdb.connect(file) as build:
+            discard_candidate(build)
+    except duckdb.Error as error:
+        if "Could not set lock" in str(error):
+            raise ZhongtaiError(
+                f"another program has {file} open",
+                hint="close it: the working file is for the pipeline alone; read"
+                f" {settings.path('published', 'metrics', 'current.duckdb')} instead",
+            ) from error
+        file.unlink()
+        file.with_name(file.name + ".wal").unlink(missing_ok=True)
+    else:
+        file.chmod(0o600)

@@ -1,0 +1,22 @@
+"""The home folder: who may enter which part of it."""
+
+from pathlib import Path
+
+from zhongtai.settings import Settings
+
+# Folders with personal data. Only their owner may enter, whatever the modes above and below:
+# the embedded PostgreSQL, run by root, opens every folder above its own to all users.
+PRIVATE = ("quarantine", "warehouse", "identity", "archive", "tmp", "dbt", "logs")
+
+
+def secure_home(settings: Settings) -> None:
+    """Make the private folders of the home, closed to everybody but their owner."""
+    folders = [settings.path(name) for name in PRIVATE]
+    folders.append(settings.path("published", "profiles"))
+    lake = settings.lake_url.removeprefix("file://")
+    if "://" not in lake:
+        folders.append(Path(lake))
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+        if folder.stat().st_mode & 0o777 != 0o700:
+            folder.chmod(0o700)

@@ -1,0 +1,338 @@
+"""The steps of a run, as the command line and the DAGs call them.
+
+Each step may be a process of its own. A run id ties build, check and publish together: they act on
+the candidate of that run, and refuse when the working file holds another one by now.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+import psycopg
+
+from zhongtai.contracts import Contracts, load_contracts
+from zhongtai.database import connect
+from zhongtai.errors import ConfigurationError, GateHeldError, ZhongtaiError
+from zhongtai.home import secure_home
+from zhongtai.publish import publisher, snapshots
+from zhongtai.publish import recover as recover_snapshots
+from zhongtai.publish.candidates import (
+    Candidate,
+    load_candidate,
+    record_content,
+    record_verdict,
+)
+from zhongtai.publish.publisher import Progress, exclusive_lock, ignore_progress
+from zhongtai.runs import Run, RunStatus, finish_run, start_run
+from zhongtai.settings import Settings
+
+if TYPE_CHECKING:
+    from zhongtai.ingest import IngestReport
+
+WRITER_LOCK = "zhongtai.writer"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a one-shot run ended."""
+
+    status: Literal["published", "nothing_new"]
+    run_id: str
+    snapshot_id: str | None
+    ingested: "IngestReport"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What the gate said about the candidate of a run."""
+
+    run_id: str
+    passed: bool
+    because: str
+
+
+@contextmanager
+def _writer(settings: Settings, what: str) -> Iterator[psycopg.Connection]:
+    """The one writer of the working file: a connection that holds the lock."""
+    with connect(settings, autocommit=True) as connection:
+        connection.execute("select set_config('application_name', %s, false)", [f"zhongtai {what}"])
+        with exclusive_lock(connection, WRITER_LOCK, "building or publishing in this home"):
+            yield connection
+
+
+@contextmanager
+def _recorded(connection: psycopg.Connection, run: Run) -> Iterator[None]:
+    """Record a failure of the run with what a person needs, and nothing of the data."""
+    try:
+        yield
+    except GateHeldError:
+        raise
+    except BaseException as error:
+        detail = error.message if isinstance(error, ZhongtaiError) else type(error).__name__
+        _finish(connection, run, "failed", detail)
+        raise
+
+
+def _finish(
+    connection: psycopg.Connection, run: Run, status: RunStatus, detail: str | None = None
+) -> None:
+    if not connection.closed and not connection.broken:
+        finish_run(connection, run, status, detail)
+
+
+def load_run(connection: psycopg.Connection, run_id: str) -> Run:
+    """A run that another process started. Raises ConfigurationError when there is none."""
+    row = connection.execute(
+        "select run_id, command, as_of, started_at from ledger.runs where run_id = %s", [run_id]
+    ).fetchone()
+    if row is None:
+        raise ConfigurationError(f"there is no run {run_id}", hint="see `zhongtai status`")
+    return Run(*row)
+
+
+def ingest(
+    settings: Settings,
+    source: str | None = None,
+    as_of: datetime | None = None,
+    progress: Progress = ignore_progress,
+) -> "IngestReport":
+    """Drain the landing zone, of one source or of all, until nothing complete is left.
+
+    Raises ConfigurationError for a source without a contract.
+    """
+    contracts = load_contracts(settings.project_dir)
+    if source is not None and source not in contracts.sources:
+        raise ConfigurationError(
+            f"there is no source {source!r}", hint="one of " + ", ".join(contracts.sources)
+        )
+    secure_home(settings)
+    with connect(settings, autocommit=True) as connection:
+        run = start_run(connection, "ingest", as_of)
+        with _recorded(connection, run):
+            report = _drain(settings, contracts, run, source, progress)
+        _finish(connection, run, "done")
+    return report
+
+
+def _drain(
+    settings: Settings, contracts: Contracts, run: Run, source: str | None, progress: Progress
+) -> "IngestReport":
+    from zhongtai import ingest as ingestion
+
+    return ingestion.drain(settings, contracts, run, source=source, progress=progress)
+
+
+def build(
+    settings: Settings,
+    as_of: datetime | None = None,
+    progress: Progress = ignore_progress,
+) -> str | None:
+    """Build a candidate of everything loaded; returns its run id, None when nothing is new.
+
+    Raises ZhongtaiError that names the models that failed.
+    """
+    contracts = load_contracts(settings.project_dir)
+    secure_home(settings)
+    with _writer(settings, "build") as connection:
+        recover_snapshots(settings)
+        run = start_run(connection, "build", as_of)
+        with _recorded(connection, run):
+            candidate = _build_if_new(settings, contracts, connection, run, as_of, progress)
+        if not isinstance(candidate, Candidate):
+            _finish(connection, run, "nothing_new", _say_same(candidate))
+            return None
+    return run.run_id
+
+
+def _build_if_new(  # noqa: PLR0913, PLR0917  # what a build is made of
+    settings: Settings,
+    contracts: Contracts,
+    connection: psycopg.Connection,
+    run: Run,
+    as_of: datetime | None,
+    progress: Progress,
+) -> Candidate | snapshots.Snapshot:
+    """The new candidate, or the snapshot that the same input gave already."""
+    from zhongtai import build as building
+
+    # taken before anything is read: what arrives meanwhile makes the next run new, never lost
+    inputs = building.fingerprint_inputs(
+        settings, connection, run.as_of, is_explicit=as_of is not None
+    )
+    same = snapshots.is_nothing_new(connection, inputs)
+    if same is not None:
+        return same
+    return building.build_candidate(settings, contracts, run, inputs, progress)
+
+
+def _say_same(snapshot: snapshots.Snapshot) -> str:
+    return f"same input as snapshot {snapshot.snapshot_id} ({snapshot.state})"
+
+
+def check(
+    settings: Settings, run_id: str | None = None, progress: Progress = ignore_progress
+) -> Verdict:
+    """Let the gate judge the candidate of a run (default: the last one).
+
+    What was looked at is recorded by content hash, and only that may be published. Raises
+    ZhongtaiError when the working file holds another candidate by now.
+    """
+    with _writer(settings, "check") as connection:
+        candidate = load_candidate(connection, run_id=run_id)
+        run = load_run(connection, candidate.run_id)
+        with _recorded(connection, run):
+            verdict = _judge(settings, connection, run, candidate, progress)
+        if not verdict.passed:
+            _finish(connection, run, "held", verdict.because)
+    return verdict
+
+
+def _judge(
+    settings: Settings,
+    connection: psycopg.Connection,
+    run: Run,
+    candidate: Candidate,
+    progress: Progress,
+) -> Verdict:
+    from zhongtai import gate, quality
+    from zhongtai.publish import duckdb_store
+
+    progress("check")
+    tables, hashes = duckdb_store.hash_candidate(settings, candidate)
+    publisher.refuse_unpublishable(connection, tables)
+    record_content(connection, candidate, hashes)
+    results = quality.check_candidate(settings, run)
+    decision = gate.decide(settings, run, results)
+    verdict = "passed" if decision.passed else "held"
+    with connection.transaction():
+        record_verdict(connection, candidate, verdict, decision.because)
+        if not decision.passed:
+            snapshots.record(connection, candidate, "held", decision.because)
+    return Verdict(run.run_id, decision.passed, decision.because)
+
+
+def publish(
+    settings: Settings, run_id: str | None = None, progress: Progress = ignore_progress
+) -> str:
+    """Publish the checked candidate of a run (default: the last one); returns the snapshot id.
+
+    A candidate that is published already gives its id again. Raises GateHeldError for a held one.
+    """
+    with _writer(settings, "publish") as connection:
+        candidate = load_candidate(connection, run_id=run_id)
+        if candidate.verdict == "held":
+            raise GateHeldError(describe_hold(settings, candidate.run_id), hint=HOLD_HINT)
+        run = load_run(connection, candidate.run_id)
+        with _recorded(connection, run):
+            progress("publish")
+            snapshot_id = publisher.publish_candidate(settings, connection, candidate, progress)
+        _finish(connection, run, "published", snapshot_id)
+    return snapshot_id
+
+
+HOLD_HINT = (
+    "mend the input, the rule or the model and run again; or, when the numbers are right after"
+    " all, `zhongtai release --because ...`"
+)
+
+
+def describe_hold(settings: Settings, run_id: str | None = None) -> str:
+    """Why the candidate of a run is held, failed check by failed check, with numbers."""
+    with connect(settings) as connection:
+        candidate = load_candidate(connection, run_id=run_id)
+        failed = connection.execute(
+            "select suite, expectation, outcome, observed, because from ledger.gate_results"
+            " where run_id = %s and outcome <> 'passed' and severity = 'critical'"
+            " order by suite, expectation",
+            [candidate.run_id],
+        ).fetchall()
+    lines = [
+        f"  {suite} {expectation}: {outcome}, observed {observed or 'nothing'}; {because}"
+        for suite, expectation, outcome, observed, because in failed
+    ]
+    headline = f"candidate {candidate.snapshot_id} is held, readers keep what they have"
+    return "\n".join([f"{headline}: {candidate.because or ''}".rstrip(": "), *lines])
+
+
+def release(settings: Settings, because: str, progress: Progress = ignore_progress) -> str:
+    """Publish the candidate that the gate held last, for a reason that is recorded.
+
+    Raises ZhongtaiError when none is held, when a later build has replaced it, or when rows are
+    missing from the balance: that one nobody can release.
+    """
+    if not because.strip():
+        raise ConfigurationError("a release needs a reason", hint='--because "..."')
+    with connect(settings, autocommit=True) as connection:
+        candidate = load_candidate(connection)
+        if candidate.verdict != "held":
+            raise ZhongtaiError(
+                f"the last candidate {candidate.snapshot_id} is not held"
+                f" ({candidate.verdict or 'not checked'})",
+                hint="see `zhongtai status`",
+            )
+        _refuse_release_of_imbalance(connection, candidate)
+        record_verdict(connection, candidate, "released", because)
+    return publish(settings, candidate.run_id, progress)
+
+
+def _refuse_release_of_imbalance(connection: psycopg.Connection, candidate: Candidate) -> None:
+    row = connection.execute(
+        "select string_agg(expectation || ' ' || coalesce(observed, ''), '; ')"
+        " from ledger.gate_results where run_id = %s and suite = 'balance'"
+        " and outcome <> 'passed' and severity = 'critical'",
+        [candidate.run_id],
+    ).fetchone()
+    if row and row[0]:
+        raise GateHeldError(
+            f"candidate {candidate.snapshot_id} is out of balance: {row[0]}",
+            hint="rows were lost or doubled; this cannot be released, it must be mended",
+        )
+
+
+def run_once(
+    settings: Settings, as_of: datetime | None = None, progress: Progress = ignore_progress
+) -> Outcome:
+    """One shot without a scheduler: ingest, build, check and publish as one run.
+
+    Raises GateHeldError when the gate holds the candidate, or held the same input before.
+    """
+    contracts = load_contracts(settings.project_dir)
+    secure_home(settings)
+    with connect(settings, autocommit=True) as connection:
+        run = start_run(connection, "run", as_of)
+        with _recorded(connection, run):
+            report = _drain(settings, contracts, run, None, progress)
+    with _writer(settings, "run") as connection:
+        with _recorded(connection, run):
+            recover_snapshots(settings)
+            candidate = _build_if_new(settings, contracts, connection, run, as_of, progress)
+            if not isinstance(candidate, Candidate):
+                return _end_without_news(settings, connection, run, candidate, report)
+            verdict = _judge(settings, connection, run, candidate, progress)
+            if verdict.passed:
+                checked = load_candidate(connection, run_id=run.run_id)
+                progress("publish")
+                publisher.publish_candidate(settings, connection, checked, progress)
+        if not verdict.passed:
+            _finish(connection, run, "held", verdict.because)
+            raise GateHeldError(describe_hold(settings, run.run_id), hint=HOLD_HINT)
+        _finish(connection, run, "published", candidate.snapshot_id)
+    return Outcome("published", run.run_id, candidate.snapshot_id, report)
+
+
+def _end_without_news(
+    settings: Settings,
+    connection: psycopg.Connection,
+    run: Run,
+    same: snapshots.Snapshot,
+    report: "IngestReport",
+) -> Outcome:
+    if same.state == "held":
+        _finish(connection, run, "held", _say_same(same))
+        raise GateHeldError(
+            "nothing new has arrived; " + describe_hold(settings, same.run_id), hint=HOLD_HINT
+        )
+    _finish(connection, run, "nothing_new", _say_same(same))
+    return Outcome("nothing_new", run.run_id, same.snapshot_id, report)
