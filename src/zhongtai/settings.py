@@ -1,6 +1,8 @@
 """Every setting, from the environment (`ZHONGTAI_*`). No other module reads the environment."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -88,3 +90,18 @@ def load_settings(**overrides: object) -> Settings:
 def subprocess_environment(**additions: str) -> dict[str, str]:
     """The environment for a child process: ours plus `additions`."""
     return {**os.environ, **additions}
+
+
+@contextmanager
+def temporary_environment(**values: str) -> Iterator[None]:
+    """Set variables of this process for a library that reads them; they are put back after."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

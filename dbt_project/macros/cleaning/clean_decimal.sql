@@ -1,0 +1,2 @@
+{#- A number, as double. -#}
+{% macro clean_decimal(text) -%} {{ parse_number(text) }} {%- endmacro %}

@@ -1,0 +1,2 @@
+{#- Why a text was refused. -#}
+{% macro text_issue(text) -%} 'formula' {%- endmacro %}

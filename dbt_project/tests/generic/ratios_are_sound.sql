@@ -1,0 +1,20 @@
+{#- Of every ratio 0 <= numerator <= denominator, and the ratio is null exactly over no anchors. -#}
+{% test ratios_are_sound(model) %}
+    {%- set names = [] -%}
+    {%- if execute -%}
+        {%- for column in adapter.get_columns_in_relation(model) if column.name.endswith("_den") -%}
+            {%- do names.append(column.name[:-4]) -%}
+        {%- endfor -%}
+        {%- if not names -%}
+            {%- do exceptions.raise_compiler_error(model ~ " has no ratio to test") -%}
+        {%- endif -%}
+    {%- endif -%}
+    select *
+    from {{ model }}
+    where
+        false
+        {%- for name in names %}
+            or not ({{ name }}_num between 0 and {{ name }}_den)
+            or ({{ name }}_den = 0) != ({{ name }} is null)
+        {%- endfor %}
+{% endtest %}

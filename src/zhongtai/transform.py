@@ -1,0 +1,177 @@
+"""dbt: one selector at a time, in this process, with the result of every node in the ledger."""
+
+import json
+import re
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zhongtai.contracts import load_contracts
+from zhongtai.database import connect
+from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.runs import Run
+from zhongtai.settings import Settings, temporary_environment
+from zhongtai.warehouse import forget_staging, lake_protocol, prepare, record_staged
+
+SELECTORS = ("staging", "evidence", "profiles", "tags", "metrics")
+_FAILED = ("error", "fail", "runtime error", "partial success")
+_STAGING_MODEL = "model.zhongtai.stg_"
+
+
+@dataclass(frozen=True)
+class NodeResult:
+    """What became of one seed, model or test. `seconds` is wall time."""
+
+    node: str
+    resource_type: str
+    status: str
+    seconds: float
+    rows_affected: int | None
+    message: str | None
+
+
+@dataclass(frozen=True)
+class TransformReport:
+    """The result of one selector."""
+
+    selector: str
+    seconds: float
+    nodes: tuple[NodeResult, ...]
+
+    @property
+    def failed(self) -> tuple[NodeResult, ...]:
+        """Nodes that erred or, for tests, found something."""
+        return tuple(node for node in self.nodes if node.status in _FAILED)
+
+
+def run_dbt(
+    settings: Settings, run: Run, selector: str, *, full_refresh: bool = False
+) -> TransformReport:
+    """Build and test the nodes of a selector (see dbt_project/selectors.yml).
+
+    `warehouse.prepare` must have run. Raises ZhongtaiError that names the failed nodes, and
+    ConfigurationError where dbt could not even start.
+    """
+    if full_refresh and selector == "staging":
+        forget_staging(settings)
+        prepare(settings, load_contracts(settings.project_dir), run)
+    started = time.monotonic()
+    arguments = ["build", "--selector", selector]
+    result = _invoke(settings, [*arguments, *(["--full-refresh"] if full_refresh else [])])
+    nodes = tuple(_node_result(node) for node in getattr(result.result, "results", None) or ())
+    report = TransformReport(selector, time.monotonic() - started, nodes)
+    _record(settings, run, report)
+    if selector == "staging":
+        record_staged(settings, _staged_tables(report))
+    if report.failed:
+        raise _failure(report)
+    if not result.success:
+        raise _refusal(selector, result.exception)
+    return report
+
+
+def parse_project(settings: Settings) -> Path:
+    """Parse the dbt project without touching a database; returns the path of manifest.json.
+
+    Raises ConfigurationError where the project cannot be parsed.
+    """
+    result = _invoke(settings, ["parse"])
+    if not result.success:
+        raise _refusal("parse", result.exception)
+    return settings.path("dbt", "target", "manifest.json")
+
+
+def without_values(message: str) -> str:
+    """A database message without what may be personal: long numbers, addresses, VINs."""
+    return re.sub(r"\S+@\S+|\+?\d[\d -]{5,}\d[xX]?|\b(?=\w*\d)[A-HJ-NPR-Z0-9]{17}\b", "…", message)
+
+
+def _invoke(settings: Settings, arguments: list[str]) -> Any:
+    """Run dbt and let go of the working file."""
+    from dbt.adapters.duckdb.connections import DuckDBConnectionManager
+    from dbt.cli.main import dbtRunner
+
+    project = settings.project_dir / "dbt_project"
+    protocol = lake_protocol(settings)
+    settings.warehouse_file.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_environment(
+        ZHONGTAI_WAREHOUSE_FILE=str(settings.warehouse_file),
+        ZHONGTAI_DBT_THREADS=str(settings.threads),
+        ZHONGTAI_DBT_MEMORY_LIMIT=settings.memory_limit,
+        ZHONGTAI_DBT_TEMP=str(settings.path("tmp")),
+        ZHONGTAI_DBT_FILESYSTEMS=json.dumps([{"fs": protocol}] if protocol else []),
+    ):
+        try:
+            return dbtRunner().invoke(
+                [
+                    *arguments,
+                    *("--project-dir", str(project), "--profiles-dir", str(project)),
+                    *("--target-path", str(settings.path("dbt", "target"))),
+                    *("--log-path", str(settings.path("logs")), "--log-level-file", "warn"),
+                    *("--quiet", "--no-use-colors", "--no-version-check"),
+                ]
+            )
+        finally:
+            # dbt-duckdb keeps the file open until the process ends; identity and publish need it
+            DuckDBConnectionManager.close_all_connections()  # type: ignore[no-untyped-call]
+
+
+def _node_result(result: Any) -> NodeResult:
+    rows = (result.adapter_response or {}).get("rows_affected", result.failures)
+    return NodeResult(
+        node=result.node.unique_id,
+        resource_type=str(result.node.resource_type),
+        status=str(result.status),
+        seconds=result.execution_time,
+        rows_affected=rows if isinstance(rows, int) and rows >= 0 else None,
+        message=without_values(result.message) if result.message else None,
+    )
+
+
+def _record(settings: Settings, run: Run, report: TransformReport) -> None:
+    with connect(settings) as connection, connection.cursor() as cursor:
+        cursor.executemany(
+            "insert into ledger.node_results"
+            " (run_id, node, resource_type, status, seconds, rows_affected, message)"
+            " values (%s, %s, %s, %s, %s, %s, %s) on conflict (run_id, node) do update set"
+            " status = excluded.status, seconds = excluded.seconds,"
+            " rows_affected = excluded.rows_affected, message = excluded.message,"
+            " finished_at = excluded.finished_at",
+            [
+                (
+                    run.run_id,
+                    n.node,
+                    n.resource_type,
+                    n.status,
+                    n.seconds,
+                    n.rows_affected,
+                    n.message,
+                )
+                for n in report.nodes
+            ],
+        )
+
+
+def _staged_tables(report: TransformReport) -> list[str]:
+    return [
+        node.node.removeprefix(_STAGING_MODEL)
+        for node in report.nodes
+        if node.node.startswith(_STAGING_MODEL) and node.status == "success"
+    ]
+
+
+def _failure(report: TransformReport) -> ZhongtaiError:
+    lines = [f"  {node.node}: {node.message or node.status}" for node in report.failed]
+    return ZhongtaiError(
+        f"dbt {report.selector}: {len(lines)} of {len(report.nodes)} nodes failed\n"
+        + "\n".join(lines),
+        hint="the compiled SQL is under <home>/dbt/target, the log under <home>/logs",
+    )
+
+
+def _refusal(what: str, exception: BaseException | None) -> ConfigurationError:
+    return ConfigurationError(
+        f"dbt {what} did not run: {without_values(str(exception))}",
+        hint="check dbt_project/ with `dbt parse`",
+    )

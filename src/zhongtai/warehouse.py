@@ -1,0 +1,327 @@
+"""The working DuckDB file: one writer, no readers, disposable; what dbt finds in it."""
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psycopg
+import pyarrow as pa
+
+from zhongtai.contracts import Contract, Contracts
+from zhongtai.database import connect
+from zhongtai.runs import Run
+from zhongtai.scaffold import model_file
+from zhongtai.settings import Settings
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+# What a raw part holds beside the columns of its contract.
+_PART_METADATA = {
+    "_extra": "varchar",
+    "_row_number": "bigint",
+    "_raw": "varchar",
+    "_key_hash": "bigint",
+    "_delivery_id": "varchar",
+}
+_MIRRORED = ("deliveries", "parts", "quarantine", "runs", "snapshots", "gate_results")
+# Sorts deliveries: by the source's own export time, then path, then arrival. A tab sorts before any
+# character that a path holds, so a path never overtakes the longer path that it begins.
+_DELIVERY_ORDER = (
+    "concat(to_char(exported_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), e'\\t',"
+    " file, e'\\t', lpad(sequence::text, 19, '0')) as delivery_order"
+)
+# Code that decides what a staging table holds; with other code the table is built anew.
+_STAGING_CODE = ("macros/cleaning", "macros/engine", "macros/schema", "macros/staging")
+_STAGING_SEEDS = ("null_words.csv", "placeholder_mobiles.csv")
+_ARROW_TYPES = {
+    16: pa.bool_(),
+    20: pa.int64(),
+    23: pa.int64(),
+    25: pa.string(),
+    701: pa.float64(),
+    1114: pa.timestamp("us"),
+    1184: pa.timestamp("us", tz="UTC"),
+}
+
+
+@dataclass(frozen=True)
+class _Part:
+    path: str
+    rows: int
+    contract_hash: str
+
+    @property
+    def mark(self) -> str:
+        """What must stay the same for rows that were staged to stand; erasure changes it."""
+        return f"{self.path} {self.rows}"
+
+
+@contextmanager
+def open_build(settings: Settings, *, read_only: bool = False) -> "Iterator[DuckDBPyConnection]":
+    """A connection to <home>/warehouse/build.duckdb that spills, speaks UTC and sees the lake.
+
+    One process at a time may hold it for writing. Raises duckdb.IOException where another does.
+    """
+    import duckdb
+
+    file = settings.warehouse_file
+    file.parent.mkdir(parents=True, exist_ok=True)
+    temporary = settings.path("tmp")
+    temporary.mkdir(parents=True, exist_ok=True)
+    with duckdb.connect(file, read_only=read_only) as connection:
+        connection.execute(f"set memory_limit = '{settings.memory_limit}'")
+        connection.execute(f"set threads = {settings.threads}")
+        connection.execute(f"set temp_directory = {_text(str(temporary))}")
+        connection.execute("set timezone = 'UTC'")
+        connection.execute("set preserve_insertion_order = false")
+        if protocol := lake_protocol(settings):
+            import fsspec
+
+            connection.register_filesystem(fsspec.filesystem(protocol))
+        yield connection
+
+
+def lake_protocol(settings: Settings) -> str | None:
+    """The fsspec protocol of the raw zone; None where it is a local folder."""
+    protocol, separator, _ = settings.lake_url.partition("://")
+    return protocol if separator and protocol != "file" else None
+
+
+def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
+    """Bring the working file up to date with the ledger and the run, before dbt builds staging.
+
+    Writes the schema `meta` and, for each contract, the view `raw.<source>__<entity>` over the
+    parts that its staging table has not seen. A staging table that other code, another contract
+    or parts that no longer count have made is dropped, so that dbt builds it from all parts.
+    """
+    with connect(settings) as ledger, open_build(settings) as build:
+        build.execute("begin")
+        for schema in ("meta", "raw", "staging"):
+            build.execute(f"create schema if not exists {schema}")
+        build.execute(
+            "create or replace table meta.run_context as select ?::varchar as run_id,"
+            " ?::timestamp as as_of",
+            [run.run_id, run.as_of.replace(tzinfo=None)],
+        )
+        for table in _MIRRORED:
+            _mirror(ledger, build, table)
+        _write_known_values(build, contracts)
+        _create_staging_state(build)
+        for contract in contracts.values():
+            fingerprint = _fingerprint(settings, contract)
+            parts = _parts(ledger, contract)
+            staged = _staged_marks(build, contract, fingerprint, parts)
+            unseen = [part for part in parts if part.mark not in staged]
+            _create_raw_view(settings, build, contract, unseen)
+            _expect(build, contract, fingerprint, unseen)
+        build.execute("commit")
+
+
+def record_staged(settings: Settings, tables: Iterable[str]) -> None:
+    """Remember that the staging models of these raw tables (`crm__leads`) have seen their parts.
+
+    Called after they were built. A crash before it is harmless: the parts are staged again, and a
+    row that is there already changes nothing.
+    """
+    with open_build(settings) as build:
+        build.execute("begin")
+        for table in tables:
+            build.execute(
+                "insert into meta.staged_parts select table_name, part from meta.expected_parts"
+                " where table_name = $table and part is not null"
+                " except select table_name, part from meta.staged_parts where table_name = $table",
+                {"table": table},
+            )
+            build.execute("delete from meta.staged_models where table_name = ?", [table])
+            build.execute(
+                "insert into meta.staged_models select distinct table_name, fingerprint"
+                " from meta.expected_parts where table_name = ?",
+                [table],
+            )
+            build.execute("delete from meta.expected_parts where table_name = ?", [table])
+        build.execute("commit")
+
+
+def forget_staging(settings: Settings, tables: Iterable[str] | None = None) -> None:
+    """Drop the staging tables of these raw tables (all by default), to be built from all parts.
+
+    `prepare` must follow before the next build.
+    """
+    with open_build(settings) as build:
+        build.execute("create schema if not exists meta")
+        _create_staging_state(build)
+        if tables is None:
+            found = build.execute("select table_name from meta.staged_models").fetchall()
+            tables = [row[0] for row in found]
+        for table in tables:
+            _drop_staging_table(build, table)
+
+
+def _mirror(ledger: psycopg.Connection, build: "DuckDBPyConnection", table: str) -> None:
+    """Copy a ledger table to `meta`, times as naive UTC."""
+    order = f", {_DELIVERY_ORDER}" if table == "deliveries" else ""
+    cursor = ledger.execute(f"select *{order} from ledger.{table}".encode())  # noqa: S608  # names of our own
+    rows = cursor.fetchall()
+    columns = [(c.name, _ARROW_TYPES[c.type_code]) for c in cursor.description or ()]
+    values: Any = zip(*rows, strict=True) if rows else [()] * len(columns)
+    mirrored = pa.table(
+        {name: pa.array(cells, kind) for (name, kind), cells in zip(columns, values, strict=True)}
+    )
+    build.register("mirrored", mirrored)
+    naive = ", ".join(
+        f"{name} at time zone 'UTC' as {name}"
+        for name, kind in columns
+        if pa.types.is_timestamp(kind)
+    )
+    replaced = f"replace ({naive})" if naive else ""
+    query = f"select * {replaced} from mirrored"  # noqa: S608  # names of our own
+    build.execute(f"create or replace table meta.{table} as {query}")
+    build.unregister("mirrored")
+
+
+def _write_known_values(build: "DuckDBPyConnection", contracts: Contracts) -> None:
+    known = [
+        (contract.table, column.name, value)
+        for contract in contracts.values()
+        for column in contract.columns
+        if column.type == "enum"
+        for value in column.values
+    ]
+    names = ("table_name", "column_name", "value")
+    build.register(
+        "known",
+        pa.table({name: [row[i] for row in known] for i, name in enumerate(names)})
+        if known
+        else pa.table({name: pa.array([], pa.string()) for name in names}),
+    )
+    build.execute("create or replace table meta.known_values as select * from known")
+    build.unregister("known")
+
+
+def _create_staging_state(build: "DuckDBPyConnection") -> None:
+    """Which parts each staging table has seen, which code built it, and what a run will add."""
+    build.execute("create table if not exists meta.staged_parts (table_name text, part text)")
+    build.execute(
+        "create table if not exists meta.staged_models (table_name text, fingerprint text)"
+    )
+    build.execute(
+        "create table if not exists meta.expected_parts"
+        " (table_name text, fingerprint text, part text)"
+    )
+
+
+def _fingerprint(settings: Settings, contract: Contract) -> str:
+    """A digest of everything but the data that decides what the staging table holds."""
+    project = settings.project_dir
+    folders = (project / "dbt_project" / folder for folder in _STAGING_CODE)
+    files = [
+        *sorted(file for folder in folders for file in folder.rglob("*.sql")),
+        *(project / "seeds" / name for name in _STAGING_SEEDS),
+        model_file(project, contract),
+    ]
+    digest = hashlib.sha256(contract.content_hash.encode())
+    for file in files:
+        digest.update(file.read_bytes() if file.exists() else b"")
+    return digest.hexdigest()
+
+
+def _parts(ledger: psycopg.Connection, contract: Contract) -> list[_Part]:
+    found = ledger.execute(
+        "select p.part, p.rows, d.contract_hash from ledger.parts p"
+        " join ledger.deliveries d using (delivery_id)"
+        " where d.source = %s and d.entity = %s and p.rows > 0 order by p.sequence",
+        [contract.source, contract.entity],
+    )
+    return [_Part(*row) for row in found]
+
+
+def _staged_marks(
+    build: "DuckDBPyConnection", contract: Contract, fingerprint: str, parts: list[_Part]
+) -> set[str]:
+    """Marks of the parts that the staging table has seen; drops a table that cannot stand."""
+    table = contract.table
+    found = build.execute(
+        "select fingerprint from meta.staged_models where table_name = ?", [table]
+    ).fetchone()
+    built = build.execute(
+        "select 1 from information_schema.tables where table_schema = 'staging' and table_name = ?",
+        [f"stg_{table}"],
+    ).fetchone()
+    rows = build.execute("select part from meta.staged_parts where table_name = ?", [table])
+    staged = {row[0] for row in rows.fetchall()}
+    if built and found == (fingerprint,) and staged <= {part.mark for part in parts}:
+        return staged
+    _drop_staging_table(build, table)
+    return set()
+
+
+def _drop_staging_table(build: "DuckDBPyConnection", table: str) -> None:
+    build.execute(f"drop table if exists staging.stg_{table}")
+    for state in ("staged_parts", "staged_models"):
+        build.execute(f"delete from meta.{state} where table_name = ?", [table])  # noqa: S608  # names of our own
+
+
+def _create_raw_view(
+    settings: Settings, build: "DuckDBPyConnection", contract: Contract, parts: list[_Part]
+) -> None:
+    """The view `raw.<table>`: the parts as delivered, with the order and the as-of of each."""
+    columns = {column.delivered: "varchar" for column in contract.columns} | _PART_METADATA
+    if not parts:
+        typed = (f"cast(null as {kind}) as {_name(name)}" for name, kind in columns.items())
+        build.execute(
+            f"create or replace view raw.{contract.table} as select {', '.join(typed)},"
+            " cast(null as varchar) as _delivery_order, cast(null as timestamp) as _as_of"
+            " where false"
+        )
+        return
+    one_schema = all(part.contract_hash == contract.content_hash for part in parts)
+    present = set(columns) if one_schema else _columns_of(settings, build, parts)
+    selected = (
+        f"part.{_name(name)}" if name in present else f"cast(null as {kind}) as {_name(name)}"
+        for name, kind in columns.items()
+    )
+    build.execute(
+        f"create or replace view raw.{contract.table} as"
+        f" select {', '.join(selected)}, delivery.delivery_order as _delivery_order,"
+        f" delivery.as_of as _as_of"
+        f" from {_read(settings, parts, one_schema)} as part"
+        " join meta.deliveries as delivery on delivery.delivery_id = part._delivery_id"  # noqa: S608
+    )
+
+
+def _columns_of(settings: Settings, build: "DuckDBPyConnection", parts: list[_Part]) -> set[str]:
+    """The columns that parts written under other versions of the contract have between them."""
+    samples = list({part.contract_hash: part for part in parts}.values())
+    query = f"describe select * from {_read(settings, samples, False)}"  # noqa: S608  # our own
+    found = build.execute(query).fetchall()
+    return {row[0] for row in found}
+
+
+def _read(settings: Settings, parts: list[_Part], one_schema: bool) -> str:
+    files = ", ".join(_text(f"{settings.lake_url}/{part.path}") for part in parts)
+    by_name = "" if one_schema else ", union_by_name = true"
+    return f"read_parquet([{files}]{by_name})"
+
+
+def _expect(
+    build: "DuckDBPyConnection", contract: Contract, fingerprint: str, parts: list[_Part]
+) -> None:
+    """Note what the staging table will have seen once dbt has built it."""
+    build.execute("delete from meta.expected_parts where table_name = ?", [contract.table])
+    marks: list[str | None] = [part.mark for part in parts]
+    build.execute(
+        "insert into meta.expected_parts select $table, $fingerprint, unnest($marks::text[])",
+        {"table": contract.table, "fingerprint": fingerprint, "marks": marks or [None]},
+    )
+
+
+def _text(value: str | Path) -> str:
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def _name(identifier: str) -> str:
+    return '"' + identifier.replace('"', '""') + '"'
