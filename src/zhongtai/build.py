@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Iterable
-from datetime import datetime, timedelta, timezone
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,14 @@ STEPS = ("staging", "evidence", "identity", "profiles", "tags", "metrics")
 _SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md"}
 
 
+@dataclass(frozen=True)
+class Inputs:
+    """What a candidate is made of, as one hash, and when that was listed (aware)."""
+
+    fingerprint: str
+    taken_at: datetime
+
+
 def _hash_files(root: Path, folders: Iterable[str]) -> str:
     digest = hashlib.sha256(__version__.encode())
     for folder in folders:
@@ -44,12 +53,14 @@ def _hash_files(root: Path, folders: Iterable[str]) -> str:
 
 def fingerprint_inputs(
     settings: Settings, connection: psycopg.Connection, as_of: datetime, *, is_explicit: bool
-) -> str:
+) -> Inputs:
     """Hash of everything a candidate depends on: equal fingerprints would publish nothing new.
 
     Deliveries count whatever became of them, because the published ledger shows each. An `as_of`
     that nobody gave counts by its date in China: windows mature once a day.
     """
+    # before anything is read: what arrives meanwhile makes the next run new, and is never lost
+    taken_at = datetime.now(UTC)
     local = as_of.astimezone(CHINA)
     parts = [
         _hash_files(settings.project_dir / "dbt_project", ("models", "macros", "tests")),
@@ -58,7 +69,7 @@ def fingerprint_inputs(
         *_list_deliveries(connection),
         *_list_decisions(connection),
     ]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+    return Inputs(hashlib.sha256("\n".join(parts).encode()).hexdigest(), taken_at)
 
 
 def _list_deliveries(connection: psycopg.Connection) -> list[str]:
@@ -81,7 +92,7 @@ def build_candidate(
     settings: Settings,
     contracts: Contracts,
     run: Run,
-    input_fingerprint: str,
+    inputs: Inputs,
     progress: Progress,
 ) -> Candidate:
     """Run every step and seal the result; the caller holds the writer lock.
@@ -98,11 +109,12 @@ def build_candidate(
         run_step(settings, run, step)
     with warehouse.open_build(settings) as build, connect(settings, autocommit=True) as ledger:
         candidate = Candidate(
-            make_snapshot_id(run.as_of, run.run_id, input_fingerprint),
+            make_snapshot_id(run.as_of, run.run_id, inputs.fingerprint),
             run.run_id,
             run.as_of,
-            input_fingerprint,
+            inputs.fingerprint,
             _read_identity_version(build),
+            inputs.taken_at,
         )
         seal_candidate(build, ledger, candidate)
     return candidate

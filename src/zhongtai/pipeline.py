@@ -157,11 +157,10 @@ def _build_if_new(  # noqa: PLR0913, PLR0917  # what a build is made of
     """The new candidate, or the snapshot that the same input gave already."""
     from zhongtai import build as building
 
-    # taken before anything is read: what arrives meanwhile makes the next run new, never lost
     inputs = building.fingerprint_inputs(
         settings, connection, run.as_of, is_explicit=as_of is not None
     )
-    same = snapshots.is_nothing_new(connection, inputs)
+    same = snapshots.is_nothing_new(connection, inputs.fingerprint)
     if same is not None:
         return same
     return building.build_candidate(settings, contracts, run, inputs, progress)

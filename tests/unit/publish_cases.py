@@ -66,7 +66,12 @@ def make_candidate(
     """Seal what is in the working file and record that the gate passed it."""
     run = start_run(connection, "test", AS_OF)
     candidate = Candidate(
-        make_snapshot_id(AS_OF, run.run_id, f"input {n}"), run.run_id, AS_OF, f"input {n}", "v7"
+        make_snapshot_id(AS_OF, run.run_id, f"input {n}"),
+        run.run_id,
+        AS_OF,
+        f"input {n}",
+        "v7",
+        datetime.now(UTC),
     )
     with duckdb.connect(settings.warehouse_file) as build:
         seal_candidate(build, connection, candidate)

@@ -44,6 +44,7 @@ create table publication.candidates (
     as_of timestamptz not null,
     input_fingerprint text not null,
     identity_version text not null,
+    inputs_at timestamptz not null,
     content_hash text,
     table_hashes jsonb,
     verdict text check (verdict in ('passed', 'held', 'released')),

@@ -22,13 +22,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Candidate:
-    """One build's result. `as_of` is aware UTC; `tables` is empty until it was checked."""
+    """One build's result. `inputs_at` is when the list of its input was taken.
+
+    Both instants are aware; `tables` is empty until it was checked.
+    """
 
     snapshot_id: str
     run_id: str
     as_of: datetime
     input_fingerprint: str
     identity_version: str
+    inputs_at: datetime
     content_hash: str | None = None
     tables: Mapping[str, TableHash] = field(default_factory=dict)
     verdict: str | None = None
@@ -53,8 +57,8 @@ def seal_candidate(
     """Record in the working file and in the database that the build is complete."""
     connection.execute(
         "insert into publication.candidates"
-        " (snapshot_id, run_id, as_of, input_fingerprint, identity_version)"
-        " values (%s, %s, %s, %s, %s) on conflict (snapshot_id) do update set"
+        " (snapshot_id, run_id, as_of, input_fingerprint, identity_version, inputs_at)"
+        " values (%s, %s, %s, %s, %s, %s) on conflict (snapshot_id) do update set"
         " content_hash = null, table_hashes = null, verdict = null, because = null,"
         " sealed_at = clock_timestamp(), decided_at = null",
         [
@@ -63,6 +67,7 @@ def seal_candidate(
             candidate.as_of,
             candidate.input_fingerprint,
             candidate.identity_version,
+            candidate.inputs_at,
         ],
     )
     discard_candidate(warehouse)
@@ -86,7 +91,7 @@ def sealed_snapshot_id(warehouse: "DuckDBPyConnection") -> str | None:
 
 
 _COLUMNS = (
-    "snapshot_id, run_id, as_of, input_fingerprint, identity_version, content_hash,"
+    "snapshot_id, run_id, as_of, input_fingerprint, identity_version, inputs_at, content_hash,"
     " table_hashes, verdict, because"
 )
 
@@ -111,9 +116,9 @@ def load_candidate(
             f"no candidate of {wanted} was built" if wanted else "no candidate was built yet",
             hint="run `zhongtai build` first",
         )
-    hashes = {label: TableHash(*pair) for label, pair in (row[6] or {}).items()}
-    first = (row[0], row[1], row[2], row[3], row[4], row[5])
-    return Candidate(*first, tables=hashes, verdict=row[7], because=row[8])
+    hashes = {label: TableHash(*pair) for label, pair in (row[7] or {}).items()}
+    first = (row[0], row[1], row[2], row[3], row[4], row[5], row[6])
+    return Candidate(*first, tables=hashes, verdict=row[8], because=row[9])
 
 
 def record_content(

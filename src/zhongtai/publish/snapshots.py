@@ -15,7 +15,7 @@ UNFINISHED = ("staging", "staged", "flipped_postgres")
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A row of ledger.snapshots; instants are aware."""
+    """A row of ledger.snapshots; instants are aware, created_at is when its input was listed."""
 
     snapshot_id: str
     run_id: str
@@ -53,7 +53,8 @@ def record(
     """Write the candidate's row with a state; an earlier row of it is brought up to date."""
     connection.execute(
         "insert into ledger.snapshots (snapshot_id, run_id, state, as_of, input_fingerprint,"
-        " content_hash, identity_version, because) values (%s, %s, %s, %s, %s, %s, %s, %s)"
+        " content_hash, identity_version, because, created_at)"
+        " values (%s, %s, %s, %s, %s, %s, %s, %s, %s)"
         " on conflict (snapshot_id) do update set state = excluded.state,"
         " content_hash = excluded.content_hash,"
         " because = coalesce(excluded.because, ledger.snapshots.because)",
@@ -66,6 +67,7 @@ def record(
             candidate.content_hash,
             candidate.identity_version,
             because,
+            candidate.inputs_at,
         ],
     )
 
