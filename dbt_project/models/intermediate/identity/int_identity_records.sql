@@ -1,0 +1,55 @@
+-- Grain: one row per source record that carries a person or a company.
+with
+    subjects as (
+        select
+            source,
+            'events' as entity,
+            distinct_id as record_key,
+            min(first_seen_at) as first_seen_at,
+            max(last_seen_at) as last_seen_at,
+            cast(null as varchar) as organisation_key
+        from {{ ref("int_identity_signals") }}
+        group by source, distinct_id
+        union all
+        select
+            'website', 'visits', visitor_id, min(first_seen_at), max(last_seen_at), null
+        from {{ ref("int_identity_visitors") }}
+        group by visitor_id
+        {% for carrier in person_entities() %}
+            union all
+            select
+                '{{ carrier["source"] }}',
+                '{{ carrier["entity"] }}',
+                record.record_key,
+                least(
+                    coalesce({{ carrier["first"] }}, {{ carrier["last"] }}),
+                    coalesce({{ carrier["last"] }}, {{ carrier["first"] }})
+                ),
+                greatest(
+                    coalesce({{ carrier["first"] }}, {{ carrier["last"] }}),
+                    coalesce({{ carrier["last"] }}, {{ carrier["first"] }})
+                ),
+                {% if carrier["organisation"] %} organisation.organisation_key
+                {% else %} null
+                {% endif %}
+            from
+                {{ ref("stg_" ~ carrier["source"] ~ "__" ~ carrier["entity"]) }}
+                as record
+            {% if carrier["organisation"] %}
+                left join
+                    {{ ref("int_identity_organisations") }} as organisation
+                    on record.dealer_code = organisation.dealer_code
+                    and record.dms_customer_id = organisation.dms_customer_id
+            {% endif %}
+        {% endfor %}
+    )
+
+select
+    source,
+    entity,
+    record_key,
+    first_seen_at,
+    last_seen_at,
+    organisation_key is not null as is_organisation,
+    organisation_key
+from subjects

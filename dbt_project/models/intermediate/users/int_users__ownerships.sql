@@ -1,0 +1,103 @@
+-- Grain: one row per person, vehicle and period of ownership.
+-- A delivery makes its order's person the owner. Who binds the car later, while no
+-- one else is
+-- bound to it, has taken it over. A return, or the next owner, a company included,
+-- ends it.
+with
+    orders as (
+        select
+            o.order_no,
+            o.vin,
+            coalesce(u.one_id, c.organisation_id) as holder,
+            u.one_id is not null as is_person,
+            case
+                when o.status = '已退车' or o.red_invoiced_at is not null
+                then coalesce(o.red_invoiced_at, o.updated_at)
+            end as returned_at
+        from {{ ref("stg_dms__orders") }} as o
+        left join
+            {{ ref("bridge_user_records") }} as u
+            on u.source = 'dms'
+            and u.entity = 'orders'
+            and u.record_key = o.record_key
+        left join
+            {{ ref("bridge_organisation_records") }} as c
+            on c.source = 'dms'
+            and c.entity = 'orders'
+            and c.record_key = o.record_key
+    ),
+
+    deliveries as (
+        select
+            coalesce(d.vin, o.vin) as vin,
+            -- a delivery without a known order still ends what was before
+            coalesce(o.holder, concat('delivery ', d.delivery_id)) as holder,
+            coalesce(o.is_person, false) as is_person,
+            d.delivered_at as claimed_at,
+            o.returned_at
+        from {{ ref("stg_dms__deliveries") }} as d
+        left join orders as o on d.order_no = o.order_no
+        where coalesce(d.vin, o.vin) is not null and d.delivered_at is not null
+    ),
+
+    first_deliveries as (
+        select vin, min(claimed_at) as delivered_at from deliveries group by vin
+    ),
+
+    takeovers as (
+        select b.vin, b.one_id as holder, true as is_person, b.valid_from as claimed_at
+        from {{ ref("int_users__bindings") }} as b
+        inner join
+            first_deliveries as d on b.vin = d.vin and b.valid_from > d.delivered_at
+        where
+            not exists (
+                select 1
+                from {{ ref("int_users__bindings") }} as other
+                where
+                    other.vin = b.vin
+                    and other.one_id <> b.one_id
+                    and other.valid_from <= b.valid_from
+                    and (other.valid_to is null or other.valid_to > b.valid_from)
+            )
+    ),
+
+    claims as (
+        select vin, holder, is_person, claimed_at, returned_at
+        from deliveries
+        union all
+        select vin, holder, is_person, claimed_at, null
+        from takeovers
+    ),
+
+    changes as (
+        select
+            *,
+            lag(holder) over (
+                partition by vin order by claimed_at, holder
+            ) as holder_before
+        from claims
+    ),
+
+    periods as (
+        select
+            *,
+            lead(claimed_at) over (
+                partition by vin order by claimed_at, holder
+            ) as succeeded_at
+        from changes
+        where holder_before is null or holder <> holder_before
+    )
+
+select
+    holder as one_id,
+    vin,
+    claimed_at as valid_from,
+    case
+        when
+            returned_at >= claimed_at
+            and (succeeded_at is null or returned_at < succeeded_at)
+        then returned_at
+        else succeeded_at
+    end as valid_to
+from periods
+where is_person

@@ -1,0 +1,90 @@
+-- Grain: one row per person.
+-- The golden profile: attributes by declared survivorship, flags, lifecycle, when and
+-- where seen.
+with
+    persons as (
+        select
+            m.one_id,
+            min(r.first_seen_at) as first_seen_at,
+            max(r.last_seen_at) as last_seen_at,
+            count(distinct m.source) as source_count,
+            count(*) as record_count
+        from {{ ref("bridge_user_records") }} as m
+        inner join
+            {{ ref("int_identity_records") }} as r
+            on m.source = r.source
+            and m.entity = r.entity
+            and m.record_key = r.record_key
+        group by m.one_id
+    ),
+
+    attributes as (
+        select
+            one_id,
+            {% for attribute in [
+                "name",
+                "gender",
+                "birth_date",
+                "mobile",
+                "email",
+                "province",
+                "city",
+            ] %}
+                max(
+                    case when attribute = '{{ attribute }}' then value end
+                ) as {{ attribute }}
+                {% if not loop.last %}, {% endif %}
+            {% endfor %}
+        from {{ ref("dim_users_sources") }}
+        group by one_id
+    ),
+
+    staff as (
+        select distinct i.one_id
+        from {{ ref("bridge_user_identifiers") }} as i
+        inner join
+            {{ ref("stg_workforce__staff") }} as s
+            on (i.identifier_type = 'mobile' and i.identifier_value = s.mobile)
+            or (i.identifier_type = 'unionid' and i.identifier_value = s.unionid)
+        where not i.is_shared
+    ),
+
+    partners as (
+        select distinct m.one_id
+        from {{ ref("bridge_user_records") }} as m
+        inner join {{ ref("stg_partner__members") }} as p on m.record_key = p.record_key
+        where
+            m.source = 'partner'
+            and m.entity = 'members'
+            and coalesce(p.status, '') <> '注销'
+    )
+
+select
+    p.one_id,
+    a.name,
+    a.gender,
+    cast(a.birth_date as date) as birth_date,
+    a.mobile,
+    a.email,
+    a.province,
+    a.city,
+    coalesce(l.is_owner, false) as is_owner,
+    staff.one_id is not null as is_staff,
+    partners.one_id is not null as is_partner,
+    coalesce(c.allows_marketing, false) as allows_marketing,
+    l.lifecycle_stage,
+    l.nurture_pool,
+    l.lead_tier,
+    p.first_seen_at,
+    p.last_seen_at,
+    p.source_count,
+    p.record_count,
+    (
+        select identity_version from {{ source("identity", "version") }}
+    ) as identity_version
+from persons as p
+left join attributes as a on p.one_id = a.one_id
+left join staff on p.one_id = staff.one_id
+left join partners on p.one_id = partners.one_id
+left join {{ ref("int_users__consents") }} as c on p.one_id = c.one_id
+left join {{ ref("int_users__lifecycle") }} as l on p.one_id = l.one_id
