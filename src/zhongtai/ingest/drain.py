@@ -1,0 +1,222 @@
+"""Draining the landing zone: every complete file is read, judged and recorded exactly once."""
+
+import queue
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zhongtai.contracts import Contracts
+from zhongtai.database import connect
+from zhongtai.ingest.archive import move_to_archive
+from zhongtai.ingest.judgement import Bench, FileChanged, Judgement, judge
+from zhongtai.ingest.parts import Lake
+from zhongtai.ingest.report import IngestReport, Progress
+from zhongtai.ingest.rules import read_null_words
+from zhongtai.ingest.settle import Settlement
+from zhongtai.ingest.workspace import open_workspace
+from zhongtai.landing import Delivery, LandingZone, Stray, Survey, find_deliveries
+from zhongtai.ledger import LandingMemory
+from zhongtai.runs import Run
+from zhongtai.settings import Settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+# Files that are settled together: enough that hashes of earlier parts are read rarely.
+_CHUNK_FILES = 64
+_CHUNK_BYTES = 512 * 2**20
+
+
+def drain(
+    settings: Settings,
+    contracts: Contracts,
+    run: Run,
+    *,
+    source: str | None = None,
+    progress: Progress | None = None,
+) -> IngestReport:
+    """Ingest what is complete in the landing zone, until nothing complete is left.
+
+    Several processes may drain at once. Raises ConfigurationError for an unknown source; what is
+    wrong with a file never raises, it is quarantined.
+    """
+    with ExitStack() as stack:
+        connection = stack.enter_context(connect(settings, autocommit=True))
+        folder = stack.enter_context(open_workspace(settings))
+        workers = stack.enter_context(_open_workers(settings, run, folder))
+        settlement = Settlement(
+            settings, connection, run, Lake(settings), stack.enter_context(open_duckdb(settings))
+        )
+        return _Drain(settings, contracts, settlement, workers, progress).until_empty(source)
+
+
+@contextmanager
+def open_duckdb(settings: Settings, share: int = 1) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """An in-memory DuckDB for judging; `share` such connections divide the machine."""
+    import duckdb
+
+    connection = duckdb.connect(
+        config={
+            "threads": max(1, settings.threads // share),
+            "temp_directory": str(settings.path("tmp", "duckdb")),
+        }
+    )
+    connection.execute(f"set memory_limit = '{settings.memory_limit}'")
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+@dataclass(frozen=True)
+class _Workers:
+    """A pool whose tasks each borrow a bench of their own."""
+
+    pool: ThreadPoolExecutor
+    benches: "queue.SimpleQueue[Bench]"
+
+    def submit(self, delivery: Delivery) -> "Future[Judgement]":
+        return self.pool.submit(self._judge, delivery)
+
+    def _judge(self, delivery: Delivery) -> Judgement:
+        bench = self.benches.get()
+        try:
+            return judge(bench, delivery)
+        finally:
+            self.benches.put(bench)
+
+
+@contextmanager
+def _open_workers(settings: Settings, run: Run, folder: Path) -> Iterator[_Workers]:
+    zone = LandingZone(settings.landing_url)
+    words = read_null_words(settings.project_dir)
+    benches: queue.SimpleQueue[Bench] = queue.SimpleQueue()
+    with ExitStack() as stack:
+        for number in range(settings.threads):
+            duck = stack.enter_context(open_duckdb(settings, settings.threads))
+            own = folder / str(number)
+            own.mkdir()
+            benches.put(Bench(zone, own, duck, run.as_of, words))
+        pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="ingest")
+        # on an error the files still in the queue are dropped: they will be found again
+        stack.callback(pool.shutdown, wait=True, cancel_futures=True)
+        yield _Workers(pool, benches)
+
+
+class _Drain:
+    def __init__(
+        self,
+        settings: Settings,
+        contracts: Contracts,
+        settlement: Settlement,
+        workers: _Workers,
+        progress: Progress | None,
+    ) -> None:
+        self._settings = settings
+        self._contracts = contracts
+        self._settlement = settlement
+        self._workers = workers
+        self._progress = progress
+        self._zone = LandingZone(settings.landing_url)
+        self._memory = LandingMemory(settlement.connection)
+        self._report = IngestReport()
+
+    def until_empty(self, source: str | None) -> IngestReport:
+        """Look and settle until a look finds nothing new."""
+        touched: set[str] = set()
+        while True:
+            survey = self._look(source)
+            settled, unsettled = self._settle_all(survey)
+            touched.update(delivery.contract.name for delivery in survey.complete)
+            if not settled:
+                break
+        for name in sorted(touched):
+            self._settlement.remove_orphans(self._contracts[name])
+        self._report.waiting = [*survey.waiting, *unsettled]
+        self._report.strays = survey.strays
+        return self._report
+
+    def _look(self, source: str | None) -> Survey:
+        return find_deliveries(
+            self._zone,
+            self._contracts,
+            self._memory,
+            source=source,
+            stable_seconds=self._settings.stable_seconds,
+        )
+
+    def _settle_all(self, survey: Survey) -> tuple[int, list[Stray]]:
+        """Settle every delivery of a survey; returns how many, and those that did not hold still.
+
+        The files of the next chunk are read while one is settled.
+        """
+        settled, done = 0, 0
+        unsettled: list[Stray] = []
+        ahead: list[tuple[Sequence[Delivery], list[Future[Judgement]]]] = []
+        chunks = _chunks(survey.complete)
+        while True:
+            while len(ahead) < 2 and (chunk := next(chunks, None)):
+                ahead.append((chunk, [self._workers.submit(delivery) for delivery in chunk]))
+            if not ahead:
+                return settled, unsettled
+            chunk, futures = ahead.pop(0)
+            judged, changed = _outcomes(chunk, futures)
+            unsettled += changed
+            settled += self._settle(judged)
+            done += len(chunk)
+            if self._progress:
+                self._progress(chunk[-1].file.label, done, len(survey.complete))
+
+    def _settle(self, judged: Sequence[Judgement]) -> int:
+        """Record judgements of one entity; returns how many files need no further look."""
+        if not judged:
+            return 0
+        contract = judged[0].delivery.contract
+        entries = self._settlement.settle(contract, judged)
+        self._report.add(entries)
+        for judgement in judged:
+            if self._settings.archive:
+                move_to_archive(self._settings, self._zone, judgement)
+            _tidy(judgement)
+        return len(judged)
+
+
+def _chunks(deliveries: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
+    """Deliveries of one entity, in delivery order, a bounded number and size at a time."""
+    by_entity = sorted(deliveries, key=lambda d: (d.contract.name, d.order))
+    for _, group in groupby(by_entity, key=lambda d: d.contract.name):
+        chunk: list[Delivery] = []
+        size = 0
+        for delivery in group:
+            if chunk and (len(chunk) == _CHUNK_FILES or size + delivery.file.bytes > _CHUNK_BYTES):
+                yield chunk
+                chunk, size = [], 0
+            chunk.append(delivery)
+            size += delivery.file.bytes
+        yield chunk
+
+
+def _outcomes(
+    chunk: Sequence[Delivery], futures: Sequence["Future[Judgement]"]
+) -> tuple[list[Judgement], list[Stray]]:
+    """The judgements of a chunk, and the files that could not be judged now."""
+    judged, unsettled = [], []
+    for delivery, future in zip(chunk, futures, strict=True):
+        try:
+            judged.append(future.result())
+        except FileChanged:
+            unsettled.append(Stray(delivery.file.label, "changed while it was read"))
+        except PermissionError:
+            unsettled.append(Stray(delivery.file.label, "may not be read: permission denied"))
+    return judged, unsettled
+
+
+def _tidy(judgement: Judgement) -> None:
+    """Remove what is left of a settled file in the workspace."""
+    for file in (judgement.local, judgement.part, judgement.rows_file):
+        if file:
+            file.unlink(missing_ok=True)

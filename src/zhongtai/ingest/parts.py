@@ -1,0 +1,143 @@
+"""Parquet parts of the raw zone: written beside, moved into place whole, never changed."""
+
+import os
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from fsspec.core import url_to_fs
+from fsspec.implementations.local import LocalFileSystem
+
+from zhongtai.contracts import Contract
+from zhongtai.settings import Settings
+
+_GROUP_ROWS = 122_880
+_GROUP_BYTES = 128 * 2**20
+
+
+def part_path(contract: Contract, sha256: str, suffix: str = "") -> str:
+    """Where the part of these bytes stands, relative to the lake."""
+    return f"raw/{contract.source}/{contract.entity}/{sha256}{suffix}.parquet"
+
+
+def part_schema(contract: Contract) -> pa.Schema:
+    """The columns of a part: as delivered, then what the product adds."""
+    return pa.schema(
+        [
+            *((column.delivered, pa.string()) for column in contract.columns),
+            ("_extra", pa.string()),
+            ("_row_number", pa.int64()),
+            ("_raw", pa.string()),
+            ("_key_hash", pa.int64()),
+            ("_delivery_id", pa.string()),
+        ]
+    )
+
+
+class PartWriter:
+    """Writes one part in row groups of bounded size; the file is on disk when it closes."""
+
+    def __init__(self, contract: Contract, delivery_id: str, file: Path) -> None:
+        self.file = file
+        self.rows = 0
+        self._delivery_id = delivery_id
+        self._schema = part_schema(contract)
+        self._writer = pq.ParquetWriter(file, self._schema, compression="zstd", compression_level=1)
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
+        self._pending_bytes = 0
+
+    def write(self, batch: pa.RecordBatch, key_hash: Any) -> None:
+        """Append rows of a reader with their key hashes (int64)."""
+        ids = pa.repeat(pa.scalar(self._delivery_id), batch.num_rows)
+        row = pa.RecordBatch.from_arrays([*batch.columns, key_hash, ids], schema=self._schema)
+        self._pending.append(row)
+        self._pending_rows += row.num_rows
+        self._pending_bytes += row.nbytes
+        self.rows += row.num_rows
+        if self._pending_rows >= _GROUP_ROWS or self._pending_bytes >= _GROUP_BYTES:
+            self._flush()
+
+    def _flush(self) -> None:
+        if self._pending_rows:
+            table = pa.Table.from_batches(self._pending, self._schema)
+            self._writer.write_table(table, row_group_size=self._pending_rows)
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._flush()
+        self._writer.close()
+
+
+class Lake:
+    """The raw zone on any fsspec filesystem."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.files, root = url_to_fs(settings.lake_url)
+        self.is_local = isinstance(self.files, LocalFileSystem)
+        self._root = str(root).rstrip("/")
+        self._url = settings.lake_url.rstrip("/")
+
+    def location(self, part: str) -> str:
+        """What DuckDB opens (after `files` was registered, where the lake is not local)."""
+        return f"{self._root}/{part}" if self.is_local else f"{self._url}/{part}"
+
+    def place(self, file: Path, part: str) -> None:
+        """Move a finished file to its place, replacing one that no ledger row stands for."""
+        target = f"{self._root}/{part}"
+        if self.is_local:
+            place_file(file, Path(target))
+            return
+        self.files.makedirs(target.rpartition("/")[0], exist_ok=True)
+        # object stores show an upload only when it is whole; other servers need the rename
+        beside = f"{target}.part"
+        self.files.put_file(str(file), beside)
+        self.files.mv(beside, target)
+        file.unlink()
+
+    def remove_orphans(self, contract: Contract, known: set[str]) -> int:
+        """Remove parts of an entity that the ledger does not know; returns how many.
+
+        The caller holds the entity's lock, so nobody is between placing and recording one.
+        """
+        folder = part_path(contract, "").rpartition("/")[0]
+        if not self.files.exists(f"{self._root}/{folder}"):
+            return 0
+        found = self.files.ls(f"{self._root}/{folder}", detail=False)
+        orphans = [name for name in found if f"{folder}/{name.rpartition('/')[2]}" not in known]
+        for name in orphans:
+            self.files.rm(name)
+        return len(orphans)
+
+
+def place_file(file: Path, target: Path, *, folder_mode: int = 0o755) -> None:
+    """Move a file so that after a crash there is the old state or the whole new file."""
+    target.parent.mkdir(parents=True, exist_ok=True, mode=folder_mode)
+    if file.stat().st_dev != target.parent.stat().st_dev:
+        beside = target.with_name(f".{target.name}.part")
+        beside.write_bytes(b"")
+        beside.chmod(file.stat().st_mode & 0o777)
+        with file.open("rb") as read, beside.open("wb") as written:
+            while block := read.read(8 << 20):
+                written.write(block)
+        file.unlink()
+        file = beside
+    with file.open("rb") as opened:
+        os.fsync(opened.fileno())
+    file.replace(target)
+    folder = os.open(target.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
