@@ -127,8 +127,10 @@ def run_step(settings: Settings, run: Run, step: str) -> None:
 
         identity.resolve(settings, run)
         return
-    from zhongtai import transform
+    from zhongtai import tags, transform
 
+    if step == "tags":
+        tags.load_history(settings)
     transform.run_dbt(settings, run, step)
 
 

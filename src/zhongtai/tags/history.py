@@ -1,6 +1,7 @@
 """Since when a person has had a tag: what the last published snapshot says, for the next build."""
 
 from zhongtai.settings import Settings
+from zhongtai.warehouse import open_build
 
 _COLUMNS = (
     "one_id varchar, tag_id varchar, tag_version varchar, value varchar, valid_from timestamp"
@@ -13,10 +14,8 @@ def load_history(settings: Settings) -> int:
     Writes build.duckdb, so the caller holds the build. Without a published snapshot the table is
     empty and every tag is valid from as-of.
     """
-    import duckdb
-
     published = settings.path("published", "profiles", "current.duckdb")
-    with duckdb.connect(str(settings.warehouse_file)) as connection:
+    with open_build(settings) as connection:
         connection.execute("create schema if not exists tags")
         connection.execute(f"create or replace table tags.history ({_COLUMNS})")
         if not published.exists():

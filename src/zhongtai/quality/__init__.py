@@ -1,0 +1,168 @@
+"""The quality checks of a candidate: suites by Great Expectations, and our own over the ledger."""
+
+import shutil
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import psycopg
+
+from zhongtai.database import connect
+from zhongtai.quality import balance, drift, privacy, reconciliation
+from zhongtai.quality.page import write_page
+from zhongtai.quality.results import Check, CheckResult, Evidence, OwnCheck, result
+from zhongtai.quality.suites import Suite, load_suites
+from zhongtai.runs import Run
+from zhongtai.settings import Settings
+from zhongtai.warehouse import open_build
+
+__all__ = ["Check", "CheckResult", "check_candidate", "docs_page", "required_checks"]
+
+OWN_CHECKS: tuple[OwnCheck, ...] = (
+    *balance.CHECKS,
+    *reconciliation.CHECKS,
+    *privacy.CHECKS,
+    *drift.CHECKS,
+)
+BALANCE_SUITE = balance.SUITE
+_SUITES = "suites"
+_KEPT_PAGES = 30
+
+
+def check_candidate(settings: Settings, run: Run) -> list[CheckResult]:
+    """Make every check over build.duckdb, read only; the results, also kept in the ledger.
+
+    The results belong to the run that built the candidate (meta.run_context). The page is
+    `docs_page(settings, run_id)`. A check that cannot be made gives a result that says so; raises
+    ConfigurationError for a suite that cannot be read. The caller holds no connection to the file.
+    """
+    suites = load_suites(settings.project_dir)
+    with connect(settings) as ledger:
+        with open_build(settings, read_only=True) as warehouse:
+            build_run_id, as_of = warehouse.execute(
+                "select run_id, cast(as_of as varchar) from meta.run_context"
+            ).fetchone() or (run.run_id, run.as_of.isoformat())
+            tables = published_tables(warehouse_tables(warehouse))
+            evidence = Evidence(settings, warehouse, ledger, build_run_id)
+            results = [check.run(evidence) for check in OWN_CHECKS]
+            _record_measures(evidence, results)
+        docs = _fresh_folder(settings, build_run_id)
+        results += _suite_results(suites, tables)
+        results += _expectation_results(settings, suites, tables, docs / "great_expectations")
+        _record_results(ledger, build_run_id, results)
+        write_page(docs, build_run_id, f"{as_of} UTC", results)
+    return results
+
+
+def required_checks(settings: Settings) -> tuple[Check, ...]:
+    """What every candidate must have gone through, from the suites, its tables and our own list.
+
+    Derived anew and apart from the results, so that a check that was skipped is missed.
+    """
+    suites = load_suites(settings.project_dir)
+    with open_build(settings, read_only=True) as warehouse:
+        tables = published_tables(warehouse_tables(warehouse))
+    return list_required(suites, tables)
+
+
+def list_required(suites: Sequence[Suite], tables: Iterable[str]) -> tuple[Check, ...]:
+    """The required checks for these suites and these published tables (`<store>.<name>`)."""
+    of_tables = {check for table in tables for check in [_suite_check(table)]}
+    of_suites = {_suite_check(suite.table) for suite in suites}
+    return (
+        *(own.check for own in OWN_CHECKS),
+        *sorted(of_tables | of_suites, key=lambda check: check.expectation),
+        *(check for suite in suites for check in suite.checks),
+    )
+
+
+def docs_page(settings: Settings, run_id: str) -> Path:
+    """Where the page of a run's gate is."""
+    return settings.path("docs", run_id, "index.html")
+
+
+def published_tables(tables: Iterable[tuple[str, str]]) -> tuple[str, ...]:
+    """`<store>.<name>` of the tables that a publish would take."""
+    return tuple(
+        f"{schema}.{name}"
+        for schema, name in sorted(tables)
+        if schema in ("metrics", "profiles") and "__dbt_" not in name
+    )
+
+
+def warehouse_tables(warehouse: "object") -> list[tuple[str, str]]:
+    """Schema and name of every table of the candidate."""
+    rows = warehouse.execute("select schema_name, table_name from duckdb_tables()").fetchall()  # type: ignore[attr-defined]  # a DuckDB connection, imported nowhere here
+    return [(str(schema), str(name)) for schema, name in rows]
+
+
+def _suite_check(table: str) -> Check:
+    return Check(
+        _SUITES,
+        table,
+        "critical",
+        "every published table has a suite with expectations, and every suite its table",
+    )
+
+
+def _suite_results(suites: Sequence[Suite], tables: Sequence[str]) -> list[CheckResult]:
+    """For every table and every suite: whether the other is there and says something."""
+    by_table = {suite.table: suite for suite in suites}
+    results = []
+    for table in sorted({*tables, *by_table}):
+        suite = by_table.get(table)
+        if suite is None:
+            outcome, observed = "missing", f"no expectations/published/{table.split('.')[1]}.yml"
+        elif table not in tables:
+            outcome, observed = "missing", f"the candidate has no table {table}"
+        elif not suite.expectations:
+            outcome, observed = "missing", f"{suite.file.name} has no expectation"
+        else:
+            outcome, observed = "passed", f"{len(suite.expectations)} expectations"
+        results.append(result(_suite_check(table), outcome, observed))  # type: ignore[arg-type]  # one of the outcomes
+    return results
+
+
+def _expectation_results(
+    settings: Settings, suites: Sequence[Suite], tables: Sequence[str], docs: Path
+) -> list[CheckResult]:
+    from zhongtai.quality.expectations import run_suites
+
+    return run_suites(settings, suites, tables, docs)
+
+
+def _record_measures(evidence: Evidence, results: Sequence[CheckResult]) -> None:
+    """Keep the measures for later runs, where they could be taken at all."""
+    if any(r.suite == drift.SUITE and r.outcome == "raised" for r in results):
+        return
+    drift.record(evidence.ledger, evidence.build_run_id, drift.measure(evidence))
+
+
+def _record_results(
+    ledger: psycopg.Connection, run_id: str, results: Sequence[CheckResult]
+) -> None:
+    with ledger.transaction():
+        ledger.execute("delete from ledger.gate_results where run_id = %s", [run_id])
+        for one in results:
+            ledger.execute(
+                "insert into ledger.gate_results"
+                " (run_id, suite, expectation, severity, outcome, observed, because)"
+                " values (%s, %s, %s, %s, %s, %s, %s) on conflict do nothing",
+                [
+                    run_id, one.suite, one.expectation, one.severity, one.outcome, one.observed,
+                    one.because,
+                ],
+            )  # fmt: skip
+
+
+def _fresh_folder(settings: Settings, run_id: str) -> Path:
+    """An empty docs folder for the run; the pages of the oldest runs make room."""
+    root = settings.path("docs")
+    root.mkdir(parents=True, exist_ok=True)
+    folder = root / run_id
+    shutil.rmtree(folder, ignore_errors=True)
+    # run ids begin with the time of the run
+    others = sorted(f for f in root.iterdir() if f.is_dir() and (f / "index.html").exists())
+    for old in others[: max(0, len(others) - _KEPT_PAGES + 1)]:
+        shutil.rmtree(old)
+    folder.mkdir()
+    return folder

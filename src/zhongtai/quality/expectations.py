@@ -1,0 +1,178 @@
+"""Great Expectations: runs the suites over the candidate. The only module that imports it."""
+
+import logging
+import warnings
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from zhongtai.quality.results import CheckResult, Outcome, explain, result
+from zhongtai.quality.suites import Expectation, Suite
+from zhongtai.settings import Settings
+
+# counts only: a value of a profile table must not reach a result, a page or a log
+_RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+_COUNTS = ("observed_value", "element_count", "unexpected_count", "missing_count")
+
+
+@cache
+def _great_expectations() -> Any:
+    """The package, imported once (it takes about 10 seconds) and made to work on DuckDB.
+
+    Great Expectations reads a result after it closed the connection, and DuckDB drops the rows
+    that are still to be fetched then; so they are fetched right after each statement.
+    """
+    from sqlalchemy import event
+    from sqlalchemy.engine import Engine
+    from sqlalchemy.engine.cursor import FullyBufferedCursorFetchStrategy
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import great_expectations
+
+    logging.getLogger("great_expectations").setLevel(logging.ERROR)
+
+    @event.listens_for(Engine, "after_cursor_execute")
+    def _buffer_rows(
+        connection: Any, cursor: Any, _statement: Any, _parameters: Any, context: Any, _many: Any
+    ) -> None:
+        if connection.dialect.name == "duckdb" and cursor.description:
+            context.cursor_fetch_strategy = FullyBufferedCursorFetchStrategy(
+                cursor, initial_buffer=cursor.fetchall()
+            )
+
+    return great_expectations
+
+
+def run_suites(
+    settings: Settings, suites: Sequence[Suite], tables: Iterable[str], docs: Path | None = None
+) -> list[CheckResult]:
+    """Run the suites over build.duckdb, read only; one result for each expectation.
+
+    `tables` are those the candidate has (`<store>.<name>`): a suite without its table gives
+    results with outcome missing. Where `docs` is given, Data Docs are written below it.
+    """
+    gx = _great_expectations()
+    context = gx.get_context(mode="ephemeral")
+    context.variables.progress_bars = {"globally": False}
+    source = context.data_sources.add_sql("candidate", connection_string=_url(settings))
+    known = set(tables)
+    results: list[CheckResult] = []
+    try:
+        for suite in suites:
+            if suite.table in known:
+                results += _run_suite(gx, context, source, suite)
+            else:
+                observed = f"the candidate has no table {suite.table}"
+                results += [result(check, "missing", observed) for check in suite.checks]
+        if docs is not None:
+            _write_docs(context, docs)
+    finally:
+        source.get_execution_engine().engine.dispose()
+    return results
+
+
+def _run_suite(gx: Any, context: Any, source: Any, suite: Suite) -> list[CheckResult]:
+    """The results of one suite; an error that is not one expectation's counts for them all."""
+    try:
+        store, name = suite.table.split(".")
+        asset = source.add_table_asset(suite.table, table_name=name, schema_name=store)
+        definition = context.validation_definitions.add(
+            gx.ValidationDefinition(
+                name=suite.table,
+                data=asset.add_batch_definition_whole_table("all rows"),
+                suite=context.suites.add(_configure(gx, suite)),
+            )
+        )
+        ran = definition.run(result_format=_RESULT_FORMAT)
+    except Exception as error:
+        return [result(check, "raised", explain(error)) for check in suite.checks]
+    found: dict[str, list[dict[str, Any]]] = {}
+    for one in ran.results:
+        as_dict = one.to_json_dict()
+        name = as_dict["expectation_config"].get("meta", {}).get("name", "")
+        found.setdefault(name, []).append(as_dict)
+    return [
+        result(check, *_judge(one))
+        for check in suite.checks
+        for one in found.get(check.expectation, [])
+    ]
+
+
+def _configure(gx: Any, suite: Suite) -> Any:
+    from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
+
+    built = gx.ExpectationSuite(name=suite.table)
+    for expectation in suite.expectations:
+        built.add_expectation_configuration(_configuration(ExpectationConfiguration, expectation))
+    return built
+
+
+def _configuration(configuration: Any, expectation: Expectation) -> Any:
+    return configuration(
+        type=expectation.type,
+        kwargs=dict(expectation.kwargs),
+        severity=expectation.severity,
+        meta={"name": expectation.name},
+        notes=expectation.because,
+    )
+
+
+def _judge(one: Mapping[str, Any]) -> tuple[Outcome, str]:
+    """Passed, failed or raised, and the counts that say so.
+
+    An error comes in two shapes: `raised_exception` at the top of exception_info, or one such
+    mapping per metric. Both look like `success: false`; so does a result that looked at nothing.
+    """
+    error = _error(one.get("exception_info"))
+    if error is not None:
+        return "raised", explain(error)
+    counts = one.get("result") or {}
+    if one.get("success") is not True and not counts:
+        return "raised", "no result"
+    outcome: Outcome = "passed" if one.get("success") is True else "failed"
+    shown = [
+        f"{key} {value}"
+        for key in _COUNTS
+        if isinstance(value := counts.get(key), int | float) and not isinstance(value, bool)
+    ]
+    return outcome, ", ".join(shown) or "no counts"
+
+
+def _error(exception_info: object) -> str | None:
+    if exception_info is None:
+        return None
+    if not isinstance(exception_info, Mapping):
+        return "exception_info of an unknown shape"
+    if "raised_exception" in exception_info:
+        raised = exception_info["raised_exception"] is not False
+        return str(exception_info.get("exception_message") or "an error") if raised else None
+    for part in exception_info.values():
+        if not isinstance(part, Mapping) or part.get("raised_exception") is not False:
+            message = part.get("exception_message") if isinstance(part, Mapping) else None
+            return str(message or "an error")
+    return None
+
+
+def _url(settings: Settings) -> str:
+    return (
+        f"duckdb:///{settings.warehouse_file}?access_mode=READ_ONLY"
+        f"&memory_limit={settings.memory_limit}&threads={settings.threads}"
+    )
+
+
+def _write_docs(context: Any, folder: Path) -> None:
+    """The static site of Great Expectations about this run."""
+    context.add_data_docs_site(
+        "gate",
+        {
+            "class_name": "SiteBuilder",
+            "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
+            "store_backend": {
+                "class_name": "TupleFilesystemStoreBackend",
+                "base_directory": str(folder),
+            },
+        },
+    )
+    context.build_data_docs(site_names=["gate"])
