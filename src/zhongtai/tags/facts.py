@@ -30,9 +30,6 @@ class Property:
     is_personal: bool = False
 
 
-# a customer may skip the small order, and an order may be exported first when it is locked
-_ORDERED_AT = "coalesce(small_ordered_at, large_ordered_at, locked_at, delivered_at)"
-
 FACTS: Mapping[str, Fact] = {
     fact.name: fact
     for fact in (
@@ -49,10 +46,10 @@ FACTS: Mapping[str, Fact] = {
             "large_ordered_at": "time", "lost_at": "time", "lost_reason": "text",
             "campaign_code": "text", "member_code": "text",
         }),
-        Fact("orders", "int_orders", _ORDERED_AT, "dms.orders", {
-            "series_code": "text", "dealer_code": "text", "large_ordered_at": "time",
-            "locked_at": "time", "cancelled_at": "time", "delivered_at": "time",
-            "price_fen": "integer",
+        Fact("orders", "int_orders", "first_ordered_at", "dms.orders", {
+            "series_code": "text", "dealer_code": "text", "is_cancelled": "boolean",
+            "is_delivered": "boolean", "is_returned": "boolean", "large_ordered_at": "time",
+            "locked_at": "time", "delivered_at": "time", "price_fen": "integer",
         }),
         Fact("store_visits", "int_store_visits", "arrived_at", "dms.store_visits", {
             "dealer_code": "text", "visit_kind": "text", "series_code": "text",

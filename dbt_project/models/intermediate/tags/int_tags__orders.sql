@@ -5,25 +5,25 @@ with
 facts as (
     select
         one_id,
-        coalesce(small_ordered_at, large_ordered_at, locked_at, delivered_at) as happened_at,
-        {{ local_date('coalesce(small_ordered_at, large_ordered_at, locked_at, delivered_at)') }} as happened_on,
+        first_ordered_at as happened_at,
+        {{ local_date('first_ordered_at') }} as happened_on,
         {{ as_of() }} as as_of,
-        cancelled_at,
+        is_cancelled,
         price_fen
     from {{ ref('int_orders') }}
-    where one_id is not null and coalesce(small_ordered_at, large_ordered_at, locked_at, delivered_at) < {{ as_of() }}
+    where one_id is not null and first_ordered_at < {{ as_of() }}
 ),
 measured as (
     select
         one_id,
         max(as_of) as as_of,
-        count(*) filter (where cancelled_at is null) as count_cancelled_at_unknown,
-        max(price_fen) filter (where cancelled_at is null) as max_price_fen_cancelled_at_unknown
+        count(*) filter (where not is_cancelled) as count_not_is_cancelled,
+        max(price_fen) filter (where not is_cancelled) as max_price_fen_not_is_cancelled
     from facts
     group by one_id
 )
 select
     one_id,
-    count_cancelled_at_unknown,
-    max_price_fen_cancelled_at_unknown
+    count_not_is_cancelled,
+    max_price_fen_not_is_cancelled
 from measured
