@@ -5,7 +5,6 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
@@ -50,33 +49,19 @@ def deliver(
     pq.write_table(pa.table(cells), path)
     content_hash = contract.content_hash if columns is None else "an earlier contract"
     with connect(settings) as connection:
-        _record(connection, run, contract, delivery, file, part, exported_at, as_of, content_hash)
+        connection.execute(
+            "insert into ledger.deliveries (delivery_id, source, entity, file, sha256, bytes,"
+            " modified_at, exported_at, status, rows_in, rows_loaded, rows_quarantined,"
+            " rows_duplicate, part, contract_hash, as_of, discovered_at, run_id)"
+            " values (%s, %s, %s, %s, %s, 1, %s, %s, 'loaded', 1, 1, 0, 0, %s, %s, %s, %s, %s)",
+            [
+                delivery, contract.source, contract.entity, file, delivery, AS_OF, exported_at,
+                part, content_hash, as_of, AS_OF, run.run_id,
+            ],
+        )  # fmt: skip
         connection.execute(
             "insert into ledger.parts (part, delivery_id, kind, rows, run_id)"
             " values (%s, %s, 'delivery', %s, %s)",
             [part, delivery, len(rows), run.run_id],
         )
     return delivery
-
-
-def _record(
-    connection: psycopg.Connection,
-    run: Run,
-    contract: Contract,
-    delivery: str,
-    file: str,
-    part: str,
-    exported_at: datetime | None,
-    as_of: datetime,
-    content_hash: str,
-) -> None:
-    connection.execute(
-        "insert into ledger.deliveries (delivery_id, source, entity, file, sha256, bytes,"
-        " modified_at, exported_at, status, rows_in, rows_loaded, rows_quarantined,"
-        " rows_duplicate, part, contract_hash, as_of, discovered_at, run_id)"
-        " values (%s, %s, %s, %s, %s, 1, %s, %s, 'loaded', 1, 1, 0, 0, %s, %s, %s, %s, %s)",
-        [
-            delivery, contract.source, contract.entity, file, delivery, AS_OF, exported_at, part,
-            content_hash, as_of, AS_OF, run.run_id,
-        ],
-    )  # fmt: skip

@@ -94,7 +94,15 @@ def _invoke(settings: Settings, arguments: list[str]) -> Any:
 
     project = settings.project_dir / "dbt_project"
     protocol = lake_protocol(settings)
-    settings.warehouse_file.parent.mkdir(parents=True, exist_ok=True)
+    log = settings.path("logs", "dbt.log")
+    for folder in (settings.warehouse_file.parent, log.parent):
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write_log(event: Any) -> None:
+        if event.info.level in ("info", "warn", "error"):
+            with log.open("a", encoding="utf-8") as stream:
+                stream.write(f"{event.info.ts.ToJsonString()} {without_values(event.info.msg)}\n")
+
     with temporary_environment(
         ZHONGTAI_WAREHOUSE_FILE=str(settings.warehouse_file),
         ZHONGTAI_DBT_THREADS=str(settings.threads),
@@ -103,13 +111,14 @@ def _invoke(settings: Settings, arguments: list[str]) -> Any:
         ZHONGTAI_DBT_FILESYSTEMS=json.dumps([{"fs": protocol}] if protocol else []),
     ):
         try:
-            return dbtRunner().invoke(
+            return dbtRunner(callbacks=[write_log]).invoke(
                 [
                     *arguments,
                     *("--project-dir", str(project), "--profiles-dir", str(project)),
                     *("--target-path", str(settings.path("dbt", "target"))),
-                    *("--log-path", str(settings.path("logs")), "--log-level-file", "warn"),
-                    *("--quiet", "--no-use-colors", "--no-version-check"),
+                    # its own logs would hold the values that a database error quotes
+                    *("--log-level", "none", "--log-level-file", "none"),
+                    *("--log-path", str(log.parent), "--no-version-check"),
                 ]
             )
         finally:

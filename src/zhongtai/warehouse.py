@@ -110,6 +110,7 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
         for table in _MIRRORED:
             _mirror(ledger, build, table)
         _write_known_values(build, contracts)
+        _write_contracts(build, contracts)
         _create_staging_state(build)
         for contract in contracts.values():
             fingerprint = _fingerprint(settings, contract)
@@ -202,6 +203,23 @@ def _write_known_values(build: "DuckDBPyConnection", contracts: Contracts) -> No
     build.unregister("known")
 
 
+def _write_contracts(build: "DuckDBPyConnection", contracts: Contracts) -> None:
+    """What the freshness of each entity is measured by."""
+    described = [(c.source, c.entity, c.owner, c.fresh_for) for c in contracts.values()]
+    sources, entities, owners, limits = zip(*described, strict=True)
+    build.execute(
+        "create or replace table meta.contracts as select unnest($sources::varchar[]) as source,"
+        " unnest($entities::varchar[]) as entity, unnest($owners::varchar[]) as owner,"
+        " unnest($minutes::bigint[]) as fresh_within_minutes",
+        {
+            "sources": list(sources),
+            "entities": list(entities),
+            "owners": list(owners),
+            "minutes": [int(limit.total_seconds()) // 60 for limit in limits],
+        },
+    )
+
+
 def _create_staging_state(build: "DuckDBPyConnection") -> None:
     """Which parts each staging table has seen, which code built it, and what a run will add."""
     build.execute("create table if not exists meta.staged_parts (table_name text, part text)")
@@ -284,12 +302,13 @@ def _create_raw_view(
         f"part.{_name(name)}" if name in present else f"cast(null as {kind}) as {_name(name)}"
         for name, kind in columns.items()
     )
+    joined = (
+        f"{_read(settings, parts, one_schema)} as part"
+        " join meta.deliveries as delivery on delivery.delivery_id = part._delivery_id"
+    )
     build.execute(
-        f"create or replace view raw.{contract.table} as"
-        f" select {', '.join(selected)}, delivery.delivery_order as _delivery_order,"
-        f" delivery.as_of as _as_of"
-        f" from {_read(settings, parts, one_schema)} as part"
-        " join meta.deliveries as delivery on delivery.delivery_id = part._delivery_id"  # noqa: S608
+        f"create or replace view raw.{contract.table} as select {', '.join(selected)},"
+        f" delivery.delivery_order as _delivery_order, delivery.as_of as _as_of from {joined}"
     )
 
 

@@ -24,7 +24,8 @@
 {#- Days since 1899-12-30; readers convert workbooks that count from 1904. -#}
 {% macro _spreadsheet_time(text) -%}
     timestamp '1899-12-30 00:00:00'
-    + cast(round(try_cast({{ text }} as double) * 86400) as bigint)
+    + cast(floor(try_cast({{ text }} as double)) as integer) * interval '1' day
+    + cast(round(try_cast({{ text }} as double) % 1 * 86400) as integer)
     * interval '1' second
     - interval '8' hour
 {%- endmacro %}

@@ -1,6 +1,6 @@
 {#- Why a mobile number was refused. Order matters: a masked placeholder is masked. -#}
 {% macro mobile_issue(text, placeholders="_placeholder_mobiles") -%}
-    {%- set digits = replace_all(text, "[^0-9]", "") -%}
+    {%- set digits = replace_all(text, "[.]0*$|[^0-9]", "") -%}
     case
         when {{ matches(text, "^[0-9]([.][0-9]*)?[eE][+]?[0-9]+$") }}
         then 'scientific_notation'
@@ -14,14 +14,18 @@
             )
             or {{ matches(text, _mobile_pattern()) }}
         then 'placeholder'
-        when
-            {{
-                matches(
-                    digits,
-                    "^(86)?0[1-9][0-9]{8,10}$|^[48]00[0-9]{7}$|^[2-8][0-9]{6,7}$",
-                )
-            }}
+        when {{ matches(digits, _landline_pattern()) }}
         then 'landline'
         else 'malformed'
     end
+{%- endmacro %}
+
+{#- With area code (and extension), behind +86, a service number, or without area code. -#}
+{% macro _landline_pattern() -%}
+    {{
+        return(
+            "^(86)?0[1-9][0-9]{8,14}$|^86(10|[2-9][0-9]{1,2})[0-9]{7,8}$"
+            ~ "|^[48]00[0-9]{7}$|^[2-8][0-9]{6,7}$"
+        )
+    }}
 {%- endmacro %}

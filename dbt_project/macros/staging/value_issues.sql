@@ -11,7 +11,7 @@
                 then concat('{{ name }}: ', {{ cleaners(spec[1]).issue(name ~ "__text") }})
                 {%- if spec[1] in ("timestamp", "epoch", "date") %}
                 when not ({{ is_plausible_time(name, spec[1], spec[2]) }})
-                then '{{ name }}: {{ "out_of_range" if spec[2] or spec[1] == "date" else "in_future" }}'
+                then concat('{{ name }}: ', {{ _out_of_range(name, spec) }})
                 {%- elif spec[1] == "enum" %}
                 when not {{ list_has(name ~ "__known", name) }}
                 then '{{ name }}: unknown_value'
@@ -27,5 +27,12 @@
             else {{ list_without_nulls(issues) }}
         end
     {%- else -%} {{ empty_list() }}
+    {%- endif -%}
+{%- endmacro %}
+
+{#- Only a time that says what has happened is "in the future"; a date or a plan is out of range. -#}
+{% macro _out_of_range(name, spec) -%}
+    {%- if spec[2] or spec[1] == "date" -%} 'out_of_range'
+    {%- else -%} case when {{ name }} > _as_of then 'in_future' else 'out_of_range' end
     {%- endif -%}
 {%- endmacro %}
