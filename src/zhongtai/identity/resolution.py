@@ -25,7 +25,7 @@ create or replace temp table identity_linked as
 select
     record_no,
     arg_min(identifier_type, (priority, identifier_type)) as linked_by,
-    arg_min(first_seen_at, (priority, identifier_type)) as linked_at,
+    arg_min(first_seen_at, (priority, identifier_type, first_seen_at)) as linked_at,
 from identity_links
 group by record_no
 """,

@@ -41,8 +41,10 @@ def read_history(settings: Settings) -> History:
     """
     with connect(settings) as connection:
         rows = connection.execute(
-            "select snapshot_id, state = 'published' from ledger.snapshots"
-            " where published_at is not null order by published_at desc, snapshot_id desc"
+            "select snapshot_id, state in ('published', 'flipped_postgres') from ledger.snapshots"
+            " where published_at is not null or state = 'flipped_postgres'"
+            # one that died half published is rolled forward, so it is newer than the published one
+            " order by state = 'flipped_postgres' desc, published_at desc, snapshot_id desc"
         ).fetchall()
     current = next((row[0] for row in rows if row[1]), None)
     folders = {row[0]: settings.path("identity", row[0]) for row in rows}

@@ -1,0 +1,90 @@
+"""Small identity maps for tests: records and the identifier values they name."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+
+from zhongtai.identity import History, ResolutionReport, resolve_records
+from zhongtai.identity.state import write_state
+from zhongtai.runs import Run
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+Records = Mapping[str, Sequence[str]]
+
+
+@dataclass
+class Identity:
+    """Resolves and publishes one state of the records after another, each a day later."""
+
+    folder: Path
+    history: History = field(default_factory=History)
+    connection: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
+    days: int = 0
+
+    def resolve(self, records: Records, *, as_of: datetime | None = None) -> ResolutionReport:
+        """`records`: record key -> identifier values; "phone:1" has type phone, else mobile."""
+        now = as_of or START + timedelta(days=self.days)
+        rows = [(key, *self._split(value)) for key, values in records.items() for value in values]
+        self.connection.execute("create or replace temp table records_in (record_key varchar)")
+        self.connection.execute(
+            "create or replace temp table evidence_in"
+            " (record_key varchar, identifier_type varchar, identifier_value varchar)"
+        )
+        for key in records:
+            self.connection.execute("insert into records_in values (?)", [key])
+        for row in rows:
+            self.connection.execute("insert into evidence_in values (?, ?, ?)", row)
+        subject = "'crm' as source, 'leads' as entity, record_key"
+        return resolve_records(
+            self.connection,
+            records=f"(select {subject}, timestamp '2025-01-01' as first_seen_at from records_in)",
+            evidence=(
+                f"(select {subject}, identifier_type, '' as identifier_scope, identifier_value,"
+                " if(identifier_type = 'id_card', 1, 9) as priority,"
+                " timestamp '2025-02-02' as first_seen_at from evidence_in)"
+            ),
+            history=self.history,
+            run=Run(f"run-{self.days}", "test", now, now),
+        )
+
+    def publish(self, records: Records, *, as_of: datetime | None = None) -> dict[str, str]:
+        """Resolve, keep the result as the published map, and return record key -> one_id."""
+        self.resolve(records, as_of=as_of)
+        self.days += 1
+        folder = self.folder / f"snapshot-{self.days}"
+        write_state(self.connection, folder)
+        self.history = History(folder, (*self.history.published, folder))
+        return self.ids()
+
+    def ids(self) -> dict[str, str]:
+        return dict(
+            self.connection.execute("select record_key, one_id from identity.record_map").fetchall()
+        )
+
+    def partition(self) -> set[frozenset[str]]:
+        groups: dict[str, set[str]] = {}
+        for key, one_id in self.ids().items():
+            groups.setdefault(one_id, set()).add(key)
+        return {frozenset(group) for group in groups.values()}
+
+    def changes(self) -> list[tuple[str, str, str | None, int]]:
+        """Change, one_id, previous_one_id and record count of the last run only."""
+        return self.connection.execute(
+            "select change, one_id, previous_one_id, record_count from identity.changes"
+            " where changed_at = (select max(changed_at) from identity.changes) order by all"
+        ).fetchall()
+
+    def redirects(self) -> dict[str, str]:
+        return dict(
+            self.connection.execute(
+                "select retired_one_id, one_id from identity.redirects"
+            ).fetchall()
+        )
+
+    @staticmethod
+    def _split(value: str) -> tuple[str, str]:
+        kind, separator, rest = value.partition(":")
+        return (kind, rest) if separator else ("mobile", value)
