@@ -22,16 +22,19 @@ from zhongtai.publish.candidates import (
     Candidate,
     load_candidate,
     record_content,
-    record_verdict,
 )
 from zhongtai.publish.publisher import Progress, exclusive_lock, ignore_progress
 from zhongtai.runs import Run, RunStatus, finish_run, start_run
 from zhongtai.settings import Settings
 
 if TYPE_CHECKING:
+    from zhongtai.gate import Verdict
     from zhongtai.ingest import IngestReport
 
-WRITER_LOCK = "zhongtai.writer"
+HOLD_HINT = (
+    "mend the input, the rule or the model and run again; or, when the numbers are right after"
+    ' all and the rows balance, zhongtai release --because "…"'
+)
 
 
 @dataclass(frozen=True)
@@ -44,21 +47,14 @@ class Outcome:
     ingested: "IngestReport"
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the gate said about the candidate of a run."""
-
-    run_id: str
-    passed: bool
-    because: str
-
-
 @contextmanager
 def _writer(settings: Settings, what: str) -> Iterator[psycopg.Connection]:
     """The one writer of the working file: a connection that holds the lock."""
     with connect(settings, autocommit=True) as connection:
         connection.execute("select set_config('application_name', %s, false)", [f"zhongtai {what}"])
-        with exclusive_lock(connection, WRITER_LOCK, "building or publishing in this home"):
+        with exclusive_lock(
+            connection, publisher.WRITER_LOCK, "building or publishing in this home"
+        ):
             yield connection
 
 
@@ -121,7 +117,14 @@ def _drain(
 ) -> "IngestReport":
     from zhongtai import ingest as ingestion
 
-    return ingestion.drain(settings, contracts, run, source=source, progress=progress)
+    progress("ingest")
+    return ingestion.drain(
+        settings,
+        contracts,
+        run,
+        source=source,
+        progress=lambda _, done, total: progress(f"ingest: {done} of {total} files"),
+    )
 
 
 def build(
@@ -172,7 +175,7 @@ def _say_same(snapshot: snapshots.Snapshot) -> str:
 
 def check(
     settings: Settings, run_id: str | None = None, progress: Progress = ignore_progress
-) -> Verdict:
+) -> "Verdict":
     """Let the gate judge the candidate of a run (default: the last one).
 
     What was looked at is recorded by content hash, and only that may be published. Raises
@@ -194,7 +197,7 @@ def _judge(
     run: Run,
     candidate: Candidate,
     progress: Progress,
-) -> Verdict:
+) -> "Verdict":
     from zhongtai import gate, quality
     from zhongtai.publish import duckdb_store
 
@@ -203,13 +206,13 @@ def _judge(
     publisher.refuse_unpublishable(connection, tables)
     record_content(connection, candidate, hashes)
     results = quality.check_candidate(settings, run)
-    decision = gate.decide(settings, run, results)
-    verdict = "passed" if decision.passed else "held"
-    with connection.transaction():
-        record_verdict(connection, candidate, verdict, decision.because)
-        if not decision.passed:
-            snapshots.record(connection, candidate, "held", decision.because)
-    return Verdict(run.run_id, decision.passed, decision.because)
+    verdict = gate.decide(results, quality.required_checks(settings))
+    judged = load_candidate(connection, snapshot_id=candidate.snapshot_id)
+    if verdict.passed:
+        gate.accept(connection, judged, verdict)
+    else:
+        gate.hold(connection, judged, verdict)
+    return verdict
 
 
 def publish(
@@ -222,7 +225,7 @@ def publish(
     with _writer(settings, "publish") as connection:
         candidate = load_candidate(connection, run_id=run_id)
         if candidate.verdict == "held":
-            raise GateHeldError(describe_hold(settings, candidate.run_id), hint=HOLD_HINT)
+            raise GateHeldError(_describe_hold(settings, candidate), hint=HOLD_HINT)
         run = load_run(connection, candidate.run_id)
         with _recorded(connection, run):
             progress("publish")
@@ -231,63 +234,30 @@ def publish(
     return snapshot_id
 
 
-HOLD_HINT = (
-    "mend the input, the rule or the model and run again; or, when the numbers are right after"
-    " all, `zhongtai release --because ...`"
-)
-
-
 def describe_hold(settings: Settings, run_id: str | None = None) -> str:
-    """Why the candidate of a run is held, failed check by failed check, with numbers."""
+    """Why the candidate of a run is held, with numbers, and where the page of its checks is."""
     with connect(settings) as connection:
-        candidate = load_candidate(connection, run_id=run_id)
-        failed = connection.execute(
-            "select suite, expectation, outcome, observed, because from ledger.gate_results"
-            " where run_id = %s and outcome <> 'passed' and severity = 'critical'"
-            " order by suite, expectation",
-            [candidate.run_id],
-        ).fetchall()
-    lines = [
-        f"  {suite} {expectation}: {outcome}, observed {observed or 'nothing'}; {because}"
-        for suite, expectation, outcome, observed, because in failed
-    ]
-    headline = f"candidate {candidate.snapshot_id} is held, readers keep what they have"
-    return "\n".join([f"{headline}: {candidate.because or ''}".rstrip(": "), *lines])
+        return _describe_hold(settings, load_candidate(connection, run_id=run_id))
+
+
+def _describe_hold(settings: Settings, candidate: Candidate) -> str:
+    from zhongtai import quality
+
+    return (
+        f"the gate held candidate {candidate.snapshot_id}; readers keep the last snapshot."
+        f" {candidate.because or ''}\n  details: {quality.docs_page(settings, candidate.run_id)}"
+    )
 
 
 def release(settings: Settings, because: str, progress: Progress = ignore_progress) -> str:
     """Publish the candidate that the gate held last, for a reason that is recorded.
 
-    Raises ZhongtaiError when none is held, when a later build has replaced it, or when rows are
-    missing from the balance: that one nobody can release.
+    Returns the snapshot id. Raises ZhongtaiError without a reason, when none is held or a later
+    build has replaced it, and GateHeldError where rows are out of balance: that is never released.
     """
-    if not because.strip():
-        raise ConfigurationError("a release needs a reason", hint='--because "..."')
-    with connect(settings, autocommit=True) as connection:
-        candidate = load_candidate(connection)
-        if candidate.verdict != "held":
-            raise ZhongtaiError(
-                f"the last candidate {candidate.snapshot_id} is not held"
-                f" ({candidate.verdict or 'not checked'})",
-                hint="see `zhongtai status`",
-            )
-        _refuse_release_of_imbalance(connection, candidate)
-        record_verdict(connection, candidate, "released", because)
-    return publish(settings, candidate.run_id, progress)
+    from zhongtai import gate
 
-
-def _refuse_release_of_imbalance(connection: psycopg.Connection, candidate: Candidate) -> None:
-    row = connection.execute(
-        "select string_agg(expectation || ' ' || coalesce(observed, ''), '; ')"
-        " from ledger.gate_results where run_id = %s and suite = 'balance'"
-        " and outcome <> 'passed' and severity = 'critical'",
-        [candidate.run_id],
-    ).fetchone()
-    if row and row[0]:
-        raise GateHeldError(
-            f"candidate {candidate.snapshot_id} is out of balance: {row[0]}",
-            hint="rows were lost or doubled; this cannot be released, it must be mended",
-        )
+    return publish(settings, gate.release(settings, because).run_id, progress)
 
 
 def run_once(
@@ -316,7 +286,8 @@ def run_once(
                 publisher.publish_candidate(settings, connection, checked, progress)
         if not verdict.passed:
             _finish(connection, run, "held", verdict.because)
-            raise GateHeldError(describe_hold(settings, run.run_id), hint=HOLD_HINT)
+            held = load_candidate(connection, run_id=run.run_id)
+            raise GateHeldError(_describe_hold(settings, held), hint=HOLD_HINT)
         _finish(connection, run, "published", candidate.snapshot_id)
     return Outcome("published", run.run_id, candidate.snapshot_id, report)
 

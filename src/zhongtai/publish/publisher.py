@@ -21,10 +21,12 @@ from zhongtai.publish import (
 )
 from zhongtai.publish.candidates import Candidate
 from zhongtai.publish.content import PublishedTable
+from zhongtai.publish.postgres_store import current_snapshot
 from zhongtai.settings import Settings
 
 Progress = Callable[[str], None]
 LOCK = "zhongtai.publish"
+WRITER_LOCK = "zhongtai.writer"
 
 
 def ignore_progress(_: str) -> None:
@@ -49,7 +51,7 @@ def exclusive_lock(
         connection.execute("select pg_sleep(0.25)")
     else:
         raise ZhongtaiError(
-            f"another process is {what}: {_describe_holder(connection, name)}",
+            f"another process is {what}: {lock_holder(connection, name) or 'just ended'}",
             hint="wait until it has finished, then run again",
         )
     try:
@@ -60,7 +62,8 @@ def exclusive_lock(
             connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])
 
 
-def _describe_holder(connection: psycopg.Connection, name: str) -> str:
+def lock_holder(connection: psycopg.Connection, name: str) -> str | None:
+    """Which session holds a lock, for people; None when nobody does."""
     row = connection.execute(
         "select a.pid, a.application_name, a.backend_start from pg_locks l"
         " join pg_stat_activity a on a.pid = l.pid where l.locktype = 'advisory' and l.granted"
@@ -68,7 +71,7 @@ def _describe_holder(connection: psycopg.Connection, name: str) -> str:
         " = hashtextextended(%s, 0) limit 1",
         [name],
     ).fetchone()
-    return f"{row[1] or 'session'} {row[0]}, since {row[2]:%H:%M:%S} UTC" if row else "just ended"
+    return f"{row[1] or 'session'} ({row[0]}), since {row[2]:%H:%M:%S} UTC" if row else None
 
 
 def commit_identity(settings: Settings, snapshot_id: str) -> None:
@@ -105,7 +108,7 @@ def publish_candidate(
         )
     with exclusive_lock(connection, LOCK, "publishing"):
         recover(settings, connection)
-        previous = postgres_store.current_snapshot(connection)
+        previous = current_snapshot(connection)
         row = snapshots.find(connection, candidate.snapshot_id)
         if row is not None and row.state in ("published", "superseded"):
             return candidate.snapshot_id
@@ -172,7 +175,7 @@ def recover(settings: Settings, connection: psycopg.Connection) -> list[str]:
     The caller holds the publish lock; `connection` must autocommit.
     """
     done: list[str] = []
-    current = postgres_store.current_snapshot(connection)
+    current = current_snapshot(connection)
     for row in snapshots.list_rows(connection):
         if row.state in snapshots.UNFINISHED and row.snapshot_id != current:
             _drop_everywhere(settings, connection, row.snapshot_id)
@@ -206,7 +209,7 @@ def rollback_to(settings: Settings, connection: psycopg.Connection, snapshot_id:
                 f"snapshot {snapshot_id} is not kept in every store",
                 hint="choose one of: " + (", ".join(sorted(kept)) or "(nothing is published)"),
             )
-        previous = postgres_store.current_snapshot(connection)
+        previous = current_snapshot(connection)
         if snapshot_id == previous:
             return
         postgres_store.move_pointer(connection, snapshot_id, previous, f"rollback from {previous}")
@@ -231,7 +234,7 @@ def collect_garbage(settings: Settings, connection: psycopg.Connection) -> list[
     Returns their ids. The caller holds the publish lock; `connection` must autocommit.
     """
     kept = set(snapshots.kept_snapshots(connection, settings.keep_snapshots))
-    current = postgres_store.current_snapshot(connection)
+    current = current_snapshot(connection)
     known = (
         duckdb_store.list_snapshots(settings)
         | parquet_store.list_snapshots(settings)

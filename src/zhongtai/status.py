@@ -1,0 +1,155 @@
+"""The state of a home: ledger, freshness, gate, snapshots. Counts and names, no personal data."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import dict_row
+
+from zhongtai.contracts import Contracts, load_contracts
+from zhongtai.database import connect
+from zhongtai.publish import current_snapshot, publisher
+from zhongtai.publish.duckdb_store import CURRENT
+from zhongtai.publish.snapshots import Snapshot, list_rows
+from zhongtai.settings import Settings
+
+Row = Mapping[str, Any]
+_RECENT = 10
+
+
+@dataclass(frozen=True)
+class Status:
+    """What `zhongtai status` shows; `as_dict` is its JSON. Instants are aware UTC."""
+
+    home: str
+    current: Snapshot | None
+    shown: Mapping[str, str | None]
+    rollback_choices: Sequence[str]
+    snapshots: Sequence[Snapshot]
+    last_run: Row | None
+    writer: str | None
+    gate: Row | None
+    failed_checks: Sequence[Row]
+    entities: Sequence[Row]
+    totals: Row
+    quarantine: Sequence[Row]
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the newest candidate that was judged is held."""
+        return bool(self.gate and self.gate["verdict"] == "held")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values for JSON."""
+        return {**asdict(self), "is_held": self.is_held}
+
+
+def read_status(settings: Settings) -> Status:
+    """Read everything in one transaction, so that the numbers fit together."""
+    contracts = load_contracts(settings.project_dir)
+    with connect(settings) as connection:
+        connection.execute("set transaction isolation level repeatable read read only")
+        rows = list_rows(connection)
+        gate = _one(
+            connection,
+            "select snapshot_id, run_id, verdict, because, decided_at from publication.candidates"
+            " where verdict is not null order by decided_at desc limit 1",
+        )
+        shown = _shown(settings, connection)
+        return Status(
+            home=str(settings.path()),
+            current=next((r for r in rows if r.snapshot_id == shown["postgres"]), None),
+            shown=shown,
+            rollback_choices=publisher.list_complete(settings, connection),
+            snapshots=rows[:_RECENT],
+            last_run=_one(
+                connection,
+                "select run_id, command, as_of, started_at, ended_at, status, detail"
+                " from ledger.runs order by started_at desc limit 1",
+            ),
+            writer=publisher.lock_holder(connection, publisher.WRITER_LOCK),
+            gate=gate,
+            failed_checks=_failed_checks(connection, gate["run_id"]) if gate else (),
+            entities=_entities(connection, contracts),
+            totals=_one(
+                connection,
+                "select count(*) as deliveries, coalesce(sum(rows_in), 0)::bigint as rows_in,"
+                " coalesce(sum(rows_loaded), 0)::bigint as rows_loaded,"
+                " coalesce(sum(rows_quarantined), 0)::bigint as rows_quarantined,"
+                " coalesce(sum(rows_duplicate), 0)::bigint as rows_duplicate,"
+                " coalesce(sum(rows_suppressed), 0)::bigint as rows_suppressed"
+                " from ledger.deliveries",
+            )
+            or {},
+            quarantine=_many(
+                connection,
+                "select d.source, d.entity, q.level, q.rule, sum(q.rows)::bigint as rows,"
+                " sum(q.replayed_rows)::bigint as replayed from ledger.quarantine q"
+                " join ledger.deliveries d using (delivery_id) where q.level <> 'value'"
+                " group by 1, 2, 3, 4 order by 5 desc, 1, 2, 3, 4 limit 20",
+            ),
+        )
+
+
+def _shown(settings: Settings, connection: psycopg.Connection) -> dict[str, str | None]:
+    """What a reader of each store sees.
+
+    The stores differ only in the moment of a flip, or after a crash until the next run.
+    """
+    shown = {"postgres": current_snapshot(connection)}
+    for store in ("metrics", "profiles"):
+        link = settings.path("published", store, CURRENT)
+        shown[f"duckdb_{store}"] = link.resolve().stem if link.exists() else None
+    link = settings.path("published", "parquet", "current")
+    shown["parquet"] = link.resolve().name if link.exists() else None
+    return shown
+
+
+def _failed_checks(connection: psycopg.Connection, run_id: str) -> list[Row]:
+    return _many(
+        connection,
+        "select suite, expectation, severity, outcome, observed, because from ledger.gate_results"
+        " where run_id = %s and outcome <> 'passed'"
+        " order by severity <> 'critical', suite, expectation",
+        [run_id],
+    )
+
+
+def _entities(connection: psycopg.Connection, contracts: Contracts) -> list[Row]:
+    """One row per contract: deliveries, rows, and whether it is as fresh as promised."""
+    found = {
+        (row["source"], row["entity"]): row
+        for row in _many(
+            connection,
+            "select source, entity, count(*) as deliveries,"
+            " count(*) filter (where status = 'quarantined') as quarantined_files,"
+            " sum(rows_in)::bigint as rows_in, sum(rows_loaded)::bigint as rows_loaded,"
+            " sum(rows_quarantined)::bigint as rows_quarantined,"
+            " sum(rows_duplicate)::bigint as rows_duplicate,"
+            " max(modified_at) as last_delivered_at, max(loaded_at) as last_loaded_at,"
+            " max(max_event_at) as event_time_reached from ledger.deliveries group by 1, 2",
+        )
+    }
+    now = datetime.now(UTC)
+    entities: list[Row] = []
+    for contract in contracts.values():
+        row = found.get((contract.source, contract.entity))
+        if row is None:
+            names = {"source": contract.source, "entity": contract.entity}
+            entities.append({**names, "deliveries": 0, "freshness": "never"})
+            continue
+        is_late = now - row["last_delivered_at"] > contract.fresh_for
+        entities.append({**row, "freshness": "late" if is_late else "fresh"})
+    return entities
+
+
+def _many(connection: psycopg.Connection, query: str, values: Sequence[object] = ()) -> list[Row]:
+    with connection.cursor(row_factory=dict_row) as cursor:
+        return list(cursor.execute(query.encode(), values))
+
+
+def _one(connection: psycopg.Connection, query: str) -> Row | None:
+    rows = _many(connection, query)
+    return rows[0] if rows else None
