@@ -271,3 +271,68 @@ class LandingMemory:
             for label, size, modified_at, status, marker in found
             if (file := labels[label]) and (file.bytes, file.modified_at) == (size, modified_at)
         ]
+
+
+def count_parts(connection: psycopg.Connection, delivery: str) -> int:
+    """How many parts a delivery has."""
+    found = connection.execute(
+        "select count(*) from ledger.parts where delivery_id = %s", [delivery]
+    ).fetchone()
+    return found[0] if found else 0
+
+
+def record_replayed_rows(
+    connection: psycopg.Connection, delivery: str, loaded: int, duplicate: int, run: Run
+) -> None:
+    """Move rows of a delivery from quarantined to loaded and duplicate.
+
+    The delivery is seen from the later as-of from now on. The caller holds the transaction.
+    """
+    connection.execute(
+        "update ledger.deliveries set rows_loaded = rows_loaded + %(loaded)s,"
+        " rows_duplicate = rows_duplicate + %(duplicate)s,"
+        " rows_quarantined = rows_quarantined - %(loaded)s - %(duplicate)s,"
+        " as_of = greatest(as_of, %(as_of)s) where delivery_id = %(delivery)s",
+        {"loaded": loaded, "duplicate": duplicate, "as_of": run.as_of, "delivery": delivery},
+    )
+
+
+def record_replayed_rule(
+    connection: psycopg.Connection, delivery: str, level: Level, rule: str, rows: int
+) -> None:
+    """Note that rows which broke a rule were replayed; the caller holds the transaction."""
+    connection.execute(
+        "update ledger.quarantine set replayed_rows = replayed_rows + %s"
+        " where delivery_id = %s and level = %s and rule = %s",
+        [rows, delivery, level, rule],
+    )
+
+
+def record_replayed_file(
+    connection: psycopg.Connection, entry: Entry, contract: Contract, run: Run
+) -> None:
+    """Rewrite the entry of a file that was quarantined whole; the caller holds the transaction.
+
+    Raises BalanceError where the rows do not add up.
+    """
+    entry.counts.check(entry.file)
+    part, counts = entry.part, entry.counts
+    connection.execute(
+        "update ledger.quarantine set replayed_rows = rows"
+        " where delivery_id = %s and level = 'file' and severity = 'critical'",
+        [entry.delivery_id],
+    )
+    connection.execute(
+        "update ledger.deliveries set status = %s, rule = %s, reason = %s, rows_in = %s,"
+        " rows_loaded = %s, rows_quarantined = %s, rows_duplicate = %s, part = %s,"
+        " contract_hash = %s, min_event_at = %s, max_event_at = %s, as_of = %s"
+        " where delivery_id = %s and status = 'quarantined'",
+        [
+            entry.status, entry.rule, entry.reason, counts.rows_in, counts.loaded,
+            counts.quarantined, counts.duplicate, part and part.path, contract.content_hash,
+            part and part.min_event_at, part and part.max_event_at, run.as_of, entry.delivery_id,
+        ],
+    )  # fmt: skip
+    record_quarantine(connection, entry.delivery_id, entry.quarantine)
+    if part:
+        record_part(connection, entry.delivery_id, part, run)

@@ -20,7 +20,7 @@ from zhongtai.ingest.parts import PartWriter
 from zhongtai.ingest.rules import RowRules, Vocabulary
 from zhongtai.ingest.setaside import Reason, RowsWriter
 from zhongtai.landing import Delivery, LandingZone
-from zhongtai.ledger import Level, QuarantineCount, delivery_id
+from zhongtai.ledger import Level, Part, PartKind, QuarantineCount, delivery_id
 
 if TYPE_CHECKING:
     import duckdb
@@ -71,6 +71,10 @@ class Judgement:
     def delivery_id(self) -> str:
         """The id that the ledger row will have."""
         return delivery_id(self.delivery, self.sha256)
+
+    def part_at(self, path: str, kind: PartKind) -> Part:
+        """The part as the ledger knows it once it stands at `path` in the lake."""
+        return Part(path, kind, self.rows_loaded, self.min_event_at, self.max_event_at)
 
     @property
     def is_whole(self) -> bool:

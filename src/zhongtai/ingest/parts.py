@@ -106,6 +106,11 @@ class Lake:
         self.files.mv(beside, target)
         file.unlink()
 
+    def read_column(self, part: str, column: str) -> Any:
+        """One column of a part as an array."""
+        with self.files.open(f"{self._root}/{part}", "rb") as opened:
+            return pq.read_table(opened, columns=[column])[column].combine_chunks()
+
     def remove_orphans(self, contract: Contract, known: set[str]) -> int:
         """Remove parts of an entity that the ledger does not know; returns how many.
 

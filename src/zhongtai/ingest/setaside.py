@@ -31,6 +31,11 @@ ROWS_SCHEMA = pa.schema(
     ]
 )
 
+# What a reader hands over for a record that it cannot read.
+REJECTS_SCHEMA = pa.schema(
+    [("line", pa.int64())] + [(name, pa.string()) for name in ("rule", "reason", "original")]
+)
+
 
 def rows_file(settings: Settings, source: str, entity: str, sha256: str) -> Path:
     """Where the quarantined rows of these bytes are kept."""

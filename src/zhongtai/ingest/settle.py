@@ -24,7 +24,6 @@ from zhongtai.ingest.setaside import place_private, rows_file, whole_file
 from zhongtai.ledger import (
     Counts,
     Entry,
-    Part,
     Status,
     all_parts,
     is_recorded,
@@ -70,10 +69,19 @@ class Settlement:
                 loaded = new_rows.get(judgement.delivery_id)
                 with self.connection.transaction():
                     entry = self._entry(contract, judgement, loaded)
-                    self._place(judgement, entry)
+                    self.place(judgement, entry)
                     record(self.connection, entry, contract, self.run)
                 entries.append(entry)
             return entries
+
+    def entry_of(self, contract: Contract, judgement: Judgement) -> Entry:
+        """The entry of one judgement; the caller holds the entity's lock."""
+        new_rows = self._count_new_rows(contract, [judgement])
+        return self._entry(contract, judgement, new_rows.get(judgement.delivery_id))
+
+    def count_new_rows(self, contract: Contract, judgement: Judgement) -> int:
+        """Rows of the part of a judgement that repeat no loaded key; needs the entity's lock."""
+        return self._count_keys(contract, [judgement])[judgement.delivery_id]
 
     def remove_orphans(self, contract: Contract) -> None:
         """Remove parts that a crash left behind."""
@@ -87,7 +95,9 @@ class Settlement:
             is_known = loaded_rows(self.connection, contract, judgement.sha256) is not None
             if not judgement.is_whole and not is_known:
                 new.setdefault(judgement.sha256, judgement)
-        judged = list(new.values())
+        return self._count_keys(contract, list(new.values()))
+
+    def _count_keys(self, contract: Contract, judged: Sequence[Judgement]) -> dict[str, int]:
         if not contract.is_immutable:
             return {j.delivery_id: j.rows_loaded for j in judged}
         earlier = loaded_parts(self.connection, contract, self._span(contract, judged))
@@ -125,7 +135,8 @@ class Settlement:
         refused = judgement.rows_quarantined
         repeated = judgement.rows_loaded - loaded
         entry = self._new(judgement, "loaded", Counts(judgement.rows_in, loaded, refused, repeated))
-        return replace(entry, part=_part(judgement), quarantine=tuple(judgement.quarantine))
+        part = judgement.part_at(part_path(contract, judgement.sha256), "delivery")
+        return replace(entry, part=part, quarantine=tuple(judgement.quarantine))
 
     @staticmethod
     def _new(judgement: Judgement, status: Status, counts: Counts) -> Entry:
@@ -133,7 +144,7 @@ class Settlement:
             judgement.delivery, judgement.sha256, status, counts, judgement.discovered_at
         )
 
-    def _place(self, judgement: Judgement, entry: Entry) -> None:
+    def place(self, judgement: Judgement, entry: Entry) -> None:
         """Move the files of an entry to where they count from the commit on."""
         if entry.status == "quarantined":
             keep_whole(self.settings, judgement)
@@ -153,13 +164,3 @@ def keep_whole(settings: Settings, judgement: Judgement) -> Path:
     shutil.copyfile(judgement.local, copy)
     place_private(settings, copy, target)
     return target
-
-
-def _part(judgement: Judgement) -> Part:
-    return Part(
-        path=part_path(judgement.delivery.contract, judgement.sha256),
-        kind="delivery",
-        rows=judgement.rows_loaded,
-        min_event_at=judgement.min_event_at,
-        max_event_at=judgement.max_event_at,
-    )

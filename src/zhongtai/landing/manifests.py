@@ -28,6 +28,15 @@ class ManifestEntry:
         """What a correction of this entry would change."""
         return f"manifest:{self.bytes}:{self.sha256}:{self.rows}"
 
+    @classmethod
+    def of_marker(cls, marker: str, name: str, exported_at: datetime) -> "ManifestEntry | None":
+        """The entry that a marker was made from; None where it was no manifest's."""
+        kind, *values = marker.split(":")
+        if kind != "manifest" or len(values) != 3:
+            return None
+        size, sha256, rows = (None if value == "None" else value for value in values)
+        return cls(name, _number(size), sha256, _number(rows), exported_at, "its manifest")
+
     def differences(self, *, size: int, sha256: str) -> tuple[str, ...]:
         """How a file differs from its entry, in words; empty where it does not."""
         found = []
