@@ -14,7 +14,7 @@
     where
         false
         {%- for name in names %}
-            or not ({{ name }}_num between 0 and {{ name }}_den)
+            or not coalesce({{ name }}_num between 0 and {{ name }}_den, false)
             or ({{ name }}_den = 0) != ({{ name }} is null)
         {%- endfor %}
 {% endtest %}

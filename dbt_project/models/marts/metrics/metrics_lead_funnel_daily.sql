@@ -1,0 +1,110 @@
+-- Grain: one row per local date of the lead, channels, series, dealer, region, tier.
+-- Why: where leads come from, how far they get, and where they are lost.
+{%- set keys = [
+    "channel_1",
+    "channel_2",
+    "channel_3",
+    "channel_4",
+    "series_code",
+    "dealer_code",
+    "region",
+    "tier",
+] %}
+with
+    leads as (
+        select
+            *,
+            not is_test as is_created,
+            large_ordered_at is not null and not is_order_cancelled as has_kept_order,
+            {{ as_of() }} as as_of
+        from {{ ref("int_leads") }}
+        where created_date is not null
+    ),
+
+    classified as (
+        select
+            *,
+            is_valid
+            and (coalesce(status in ('战败', '失效'), false) or has_kept_order) as is_closed
+        from leads
+    )
+
+select
+    created_date as date,
+    {%- for key in keys %} {{ key_text(key) }} as {{ key }}, {%- endfor %}
+    count(*) filter (where is_created) as leads_created,
+    count(*) filter (where is_test) as leads_test,
+    count(*) filter (where is_created and is_staff) as leads_staff,
+    count(*) filter (where is_valid) as leads_valid,
+    {{ ratio("duplicate_rate", "is_duplicate_30d", "is_created") }},
+    {{ ratio("dup_same_dealer_rate", "is_duplicate_same_dealer_30d", "is_created") }},
+    {{ ratio("dispatch_rate", "dispatched_at is not null", "is_valid") }},
+    {{
+        ratio(
+            "dispatch_rate_24h",
+            in_window("dispatched_at", "created_at", 1),
+            "is_valid and " ~ is_mature("created_at", 1),
+        )
+    }},
+    {{ ratio("connect_rate", "is_connected", "is_created and is_called") }},
+    {{ ratio("effective_call_rate", "call_seconds >= 45", "is_created and is_called") }},
+    {{
+        ratio(
+            "same_day_contact_rate",
+            local_date("first_contacted_at") ~ " <= " ~ local_date("dispatched_at"),
+            "is_created and "
+            ~ local_date("dispatched_at")
+            ~ " < "
+            ~ local_date("as_of"),
+        )
+    }},
+    {%- for days in [7, 14, 30] %}
+        {{
+            ratio(
+                "visit_rate_" ~ days ~ "d",
+                in_window("visited_at", "created_at", days),
+                "is_valid and " ~ is_mature("created_at", days),
+            )
+        }},
+    {%- endfor %}
+    {%- for days in [7, 14, 21, 30] %}
+        {{
+            ratio(
+                "test_drive_rate_" ~ days ~ "d",
+                in_window("test_driven_at", "created_at", days),
+                "is_valid and " ~ is_mature("created_at", days),
+            )
+        }},
+    {%- endfor %}
+    {%- for name, kind in [("order_rate", "large"), ("small_order_rate", "small")] %}
+        {%- for days in [30, 60, 90] %}
+            {{
+                ratio(
+                    name ~ "_" ~ days ~ "d",
+                    kept_order_in_window(kind, days),
+                    "is_valid and " ~ is_mature("created_at", days),
+                )
+            }},
+        {%- endfor %}
+    {%- endfor %}
+    {%- for days in [90, 180] %}
+        {{
+            ratio(
+                "delivery_rate_" ~ days ~ "d",
+                in_window("delivered_at", "created_at", days),
+                "is_valid and " ~ is_mature("created_at", days),
+            )
+        }},
+    {%- endfor %}
+    {{ ratio("lost_rate", "status = '战败'", "is_closed") }},
+    {{
+        ratio(
+            "subjective_lost_rate",
+            "status = '战败' and (coalesce(lost_reason_class= '流程', false) or contact_count < 2)",
+            "is_closed",
+        )
+    }}
+from classified
+group by
+    created_date,
+    {%- for key in keys %} {{ key_text(key) }}{{ "," if not loop.last }} {%- endfor %}
