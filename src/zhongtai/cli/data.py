@@ -1,0 +1,97 @@
+"""Commands that write files of the project: sample exports, staging models, tag models."""
+
+from dataclasses import asdict
+from datetime import date, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from zhongtai.cli.options import AsJson, Home, make_settings
+from zhongtai.cli.output import reporting, say, say_json
+
+PANEL = "Extend"
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    generate = typer.Typer(no_args_is_help=True, help="Generate sample exports, models of tags …")
+    for command in (exports, staging, tags):
+        generate.command()(command)
+    app.add_typer(generate, name="generate", rich_help_panel=PANEL)
+
+
+def exports(  # noqa: PLR0913, PLR0917  # one parameter per option
+    out: Annotated[Path, typer.Option("--out", help="A folder that is empty or new.")],
+    people: Annotated[int, typer.Option("--people", min=1, help="How many persons.")] = 2000,
+    days: Annotated[int, typer.Option("--days", min=1, help="How many days.")] = 30,
+    seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal bytes.")] = 7,
+    start: Annotated[
+        datetime | None, typer.Option("--start", formats=["%Y-%m-%d"], help="First day.")
+    ] = None,
+    waves: Annotated[int, typer.Option("--waves", min=1, help="Split the deliveries.")] = 1,
+    dirt: Annotated[
+        float | None, typer.Option("--dirt", min=0, max=1, help="Share of dirty cells.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Make up a carmaker's exports, with all their dirt, and the truth beside them.
+
+    **Examples**
+
+        zhongtai generate exports --people 2000 --days 30 --seed 7 --out exports
+
+        zhongtai generate exports --people 500 --days 10 --waves 3 --out exports --json
+    """
+    from zhongtai.generate.exports import DEFAULT_DIRT, generate
+
+    first: date | None = start.date() if start else None
+    with reporting(quiet=as_json) as progress:
+        progress(f"generate {people} people, {days} days")
+        summary = generate(
+            out,
+            people=people,
+            days=days,
+            seed=seed,
+            start=first,
+            waves=waves,
+            dirt=DEFAULT_DIRT if dirt is None else dirt,
+        )
+    if as_json:
+        say_json(asdict(summary))
+        return
+    rows = sum(summary.rows.values())
+    say(f"{summary.files} files with {rows} rows in {out}, to be run --as-of {summary.as_of}")
+
+
+def staging(home: Home = None) -> None:
+    """Write the dbt sources of all contracts, and a staging model for each new contract.
+
+    **Examples**
+
+        zhongtai generate staging
+    """
+    from zhongtai.contracts import load_contracts
+    from zhongtai.scaffold import generate_staging
+
+    project = make_settings(home).project_dir
+    _say_written(generate_staging(project, load_contracts(project)))
+
+
+def tags(home: Home = None) -> None:
+    """Write the dbt models of the tags that seeds/tags declares.
+
+    **Examples**
+
+        zhongtai generate tags
+    """
+    from zhongtai.tags import write_models
+
+    _say_written(write_models(make_settings(home)))
+
+
+def _say_written(files: list[Path]) -> None:
+    for file in files:
+        say(f"wrote {file}")
+    if not files:
+        say("everything is up to date")

@@ -1,0 +1,103 @@
+"""Commands that look: status, quarantine, contracts."""
+
+from typing import TYPE_CHECKING
+
+import typer
+
+from zhongtai.cli.options import AsJson, Home, make_settings
+from zhongtai.cli.output import say, say_json, say_table
+from zhongtai.cli.server import server_on_demand
+
+if TYPE_CHECKING:
+    from zhongtai.status import Status
+
+PANEL = "Look"
+_STATUS_ENTITIES = (
+    "source",
+    "entity",
+    "freshness",
+    "deliveries",
+    "rows_in",
+    "rows_loaded",
+    "rows_quarantined",
+    "rows_duplicate",
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands of this module."""
+    app.command(rich_help_panel=PANEL)(status)
+    contracts = typer.Typer(no_args_is_help=True, help="The promises of the source systems.")
+    contracts.command()(lint)
+    app.add_typer(contracts, name="contracts", rich_help_panel=PANEL)
+
+
+def status(home: Home = None, as_json: AsJson = False) -> None:
+    """Ledger, freshness, last gate, snapshots, and what readers see.
+
+    **Examples**
+
+        zhongtai status --home .zhongtai
+
+        zhongtai status --home .zhongtai --json
+    """
+    settings = make_settings(home)
+    with server_on_demand(settings):
+        from zhongtai.status import read_status
+
+        found = read_status(settings)
+    if as_json:
+        say_json(found.as_dict())
+    else:
+        _say_status(found)
+
+
+def _say_status(found: "Status") -> None:
+    say(f"home       {found.home}")
+    if found.current is None:
+        say("published  nothing yet")
+    else:
+        current = found.current
+        say(f"published  {current.snapshot_id}, as of {current.as_of:%Y-%m-%d %H:%M} UTC")
+    if len(set(found.shown.values())) > 1:
+        say("           the stores differ until the next run:")
+        for store, snapshot_id in found.shown.items():
+            say(f"           {store}: {snapshot_id or 'nothing'}")
+    others = [s for s in found.rollback_choices if s != found.shown["postgres"]]
+    if others:
+        say(f"rollback   {', '.join(others)}")
+    if found.last_run:
+        run = found.last_run
+        say(f"last run   {run['run_id']} ({run['command']}): {run['status']}")
+    if found.writer:
+        say(f"at work    {found.writer}")
+    if found.gate:
+        say(f"last gate  {found.gate['verdict']}: {found.gate['because']}")
+    totals = found.totals
+    say(
+        f"ledger     {totals['deliveries']} deliveries, {totals['rows_in']} rows in ="
+        f" {totals['rows_loaded']} loaded + {totals['rows_quarantined']} quarantined"
+        f" + {totals['rows_duplicate']} duplicate + {totals['rows_suppressed']} suppressed"
+    )
+    say("")
+    say_table(
+        _STATUS_ENTITIES,
+        [tuple(row.get(column, 0) for column in _STATUS_ENTITIES) for row in found.entities],
+    )
+
+
+def lint(home: Home = None, as_json: AsJson = False) -> None:
+    """Read every contract of expectations/raw; a wrong one is named with file and line.
+
+    **Examples**
+
+        zhongtai contracts lint
+    """
+    from zhongtai.contracts import load_contracts
+
+    contracts = load_contracts(make_settings(home).project_dir)
+    if as_json:
+        say_json({"contracts": sorted(contracts), "sources": list(contracts.sources)})
+        return
+    columns = sum(len(contract.columns) for contract in contracts.values())
+    say(f"{len(contracts)} contracts of {len(contracts.sources)} sources, {columns} columns: good")

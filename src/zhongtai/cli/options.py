@@ -1,0 +1,86 @@
+"""Options that many commands share, and how their texts become settings and instants."""
+
+from datetime import UTC, date, datetime, timedelta, timezone
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from zhongtai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from zhongtai.settings import Settings
+
+CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
+
+Home = Annotated[
+    Path | None,
+    typer.Option("--home", help="Folder of everything zhongtai keeps (or ZHONGTAI_HOME)."),
+]
+Landing = Annotated[
+    str | None,
+    typer.Option(
+        "--landing", help="Folder or fsspec URL where exports arrive (or ZHONGTAI_LANDING)."
+    ),
+]
+AsOf = Annotated[
+    str | None,
+    typer.Option(
+        "--as-of",
+        help="Look from this instant: a date (its midnight in Shanghai) or an ISO time."
+        " Default: now.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+RunId = Annotated[
+    str | None, typer.Option("--run", help="Run id that build gave. Default: the last candidate.")
+]
+Because = Annotated[str, typer.Option("--because", help="The reason, which is recorded.")]
+
+
+def make_settings(home: Path | None, landing: str | None = None) -> "Settings":
+    """Settings with what the command line says on top of the environment."""
+    from zhongtai.settings import load_settings
+
+    if landing is not None and "://" not in landing:
+        folder = Path(landing).absolute()
+        if not folder.is_dir():
+            raise ConfigurationError(
+                f"the landing folder {folder} does not exist",
+                hint="create it, or give the right one with --landing",
+            )
+        landing = str(folder)
+    settings = load_settings(home=home, landing=landing)
+    if settings.home.exists() and not settings.home.is_dir():
+        raise ConfigurationError(
+            f"{settings.home} is a file, not a folder", hint="give a folder with --home"
+        )
+    return settings
+
+
+def without_waiting(settings: "Settings") -> "Settings":
+    """For a one-shot run: what lies in the landing zone now is complete, unless set otherwise."""
+    if settings.stable_seconds is None:
+        return settings.model_copy(update={"stable_seconds": 0})
+    return settings
+
+
+def parse_as_of(text: str | None) -> datetime | None:
+    """An aware UTC instant: a date is its midnight in Shanghai, and so is a time without a zone.
+
+    Raises ConfigurationError for anything else.
+    """
+    if text is None:
+        return None
+    try:
+        if len(text) == 10:
+            day = date.fromisoformat(text)
+            found = datetime(day.year, day.month, day.day, tzinfo=CHINA)
+        else:
+            found = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ConfigurationError(
+            f"--as-of {text} is neither a date nor an ISO time",
+            hint="for instance 2026-03-31 or 2026-03-31T18:00+08:00",
+        ) from error
+    return (found if found.tzinfo else found.replace(tzinfo=CHINA)).astimezone(UTC)
