@@ -1,0 +1,213 @@
+"""Counts the rows of a file apart from the readers: by patterns over bytes, not by parsing.
+
+The readers cut blocks with arrays; here regular expressions consume the file. Both follow the
+grammar that `structure` states, so their sums must agree, whatever a file holds.
+"""
+
+import codecs
+import re
+from collections.abc import Iterator
+from contextlib import suppress
+from itertools import chain
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from zhongtai.contracts import Contract
+from zhongtai.readers.bytestream import Lines, StreamError, read_blocks, read_lines
+from zhongtai.readers.delimited import Layout, find_layout
+from zhongtai.readers.encoding import decide_encoding
+from zhongtai.readers.header import BLANK_CHARACTERS, TOTALS_WORDS
+from zhongtai.readers.sheetcount import count_sheets
+from zhongtai.readers.structure import MAX_RECORD_BYTES, SWALLOW_COLUMNS
+from zhongtai.readers.workbook import sniff_kind
+
+_CHUNK_BYTES = 2 << 20
+_BLANK_LINE = re.compile(rb"\n[ \t\r\v\f\0]*+(?=\n)")
+_PROSPECT = re.compile(
+    rb"<!\[CDATA\[.*?\]\]>|<!--.*?-->|(<prospect\b(?=[^>]*>))", re.DOTALL | re.IGNORECASE
+)
+# Legacy encodings use these as second bytes of a character.
+_UNSAFE = "\\|"
+
+
+def count_rows(contract: Contract, path: Path) -> int:
+    """How many rows a file holds, by the definition of the input contract.
+
+    Of a file that breaks off, the rows that could be counted; 0 where none could.
+    """
+    if contract.format == "jsonl":
+        return _count_lines(contract, path)
+    if contract.format == "adf":
+        return _count_prospects(contract, path)
+    kind = sniff_kind(path)
+    if kind != "text":
+        return count_sheets(contract, path)
+    layout = find_layout(contract, path)
+    return 0 if layout is None else _DelimitedCount(contract, layout).count(path)
+
+
+def _count_prospects(contract: Contract, path: Path) -> int:
+    """Opening tags of prospects outside of comments and CDATA sections."""
+    parts: list[bytes] = []
+    with suppress(StreamError):
+        parts.extend(read_blocks(path, _CHUNK_BYTES))
+    data = b"".join(parts)
+    encoding = decide_encoding(path, contract.encodings)
+    if encoding.is_wide:
+        data = data.decode(encoding.codec, "replace").encode()
+    return sum(map(bool, _PROSPECT.findall(data)))
+
+
+def _count_lines(contract: Contract, path: Path) -> int:
+    """Lines that are not blank."""
+    encoding = decide_encoding(path, contract.encodings)
+    rows = 0
+    bom = encoding.bom
+    for lines in _whole_lines(path, encoding.codec if encoding.is_wide else ""):
+        if lines.is_overlong:
+            rows += 1
+            continue
+        data = lines.data.removeprefix(bom) if not encoding.is_wide else lines.data
+        bom = b""
+        data = b"\n" + data.removesuffix(b"\n") + b"\n"
+        rows += data.count(b"\n") - 1 - len(_BLANK_LINE.findall(data))
+    return rows
+
+
+def _whole_lines(path: Path, transcoded: str, *, returns: bool = False) -> Iterator[Lines]:
+    """Whole lines up to where the stream breaks off; UTF-8 where a codec to transcode is given."""
+
+    def readable() -> Iterator[bytes]:
+        try:
+            yield from read_blocks(path, _CHUNK_BYTES)
+        except StreamError:
+            return
+
+    blocks = readable()
+    if transcoded:
+        errors = "replace" if transcoded.startswith("utf-16") else "surrogateescape"
+        texts = codecs.iterdecode(blocks, transcoded, errors)
+        first = next(texts, "").removeprefix("\ufeff")
+        blocks = (text.encode("utf-8", "replace") for text in chain([first], texts))
+    yield from read_lines(blocks, returns=returns)
+
+
+class _Patterns:
+    """The grammar of delimited text as regular expressions over bytes of some encodings."""
+
+    def __init__(self, contract: Contract, layout: Layout, codecs_: tuple[str, ...]) -> None:
+        dialect = contract.dialect
+        quote, escape = re.escape(dialect.quotechar), re.escape(dialect.escapechar or "")
+        delimiter = re.escape(layout.delimiter)
+        if escape:
+            pair = f"{escape}[{escape}{quote}{delimiter}]|{escape}"
+            inner = f"(?:[^{quote}{escape}]++|{pair})*+"
+            plain = f"(?:[^{delimiter}{escape}\r\n]++|{pair})*+"
+            # RE2 has no possessive repeats: here an escape takes the character after it
+            inner2 = f"(?:[^{quote}{escape}]|{escape}[\\x00-\\xff])*"
+            plain2 = f"(?:[^{quote}{delimiter}{escape}\r\n]|{escape}[^\r\n])*{escape}?"
+        else:
+            inner, inner2 = f"(?:[^{quote}]++|{quote}{quote})*+", f"(?:[^{quote}]|{quote}{quote})*"
+            plain, plain2 = f"[^{delimiter}\r\n]*+", f"[^{quote}{delimiter}\r\n]*"
+        end = r"(?:\r\n|\n|\r"
+        cell = f"(?:{quote}{inner}{quote}(?=[{delimiter}\r\n]|\\Z)|(?!{quote}){plain})"
+        cell2 = f"(?:{quote}{inner2}{quote}|{plain2})"
+        self.record = re.compile(f"{cell}(?:{delimiter}{cell})*+{end}|\\Z)".encode())
+        self.line = re.compile(rf"[^\r\n]*+{end}|\Z)".encode())
+        self.clean = f"{cell2}(?:{delimiter}{cell2})*{end})"
+        self.no_row = re.compile(self._no_row(layout.delimiter, dialect.quotechar, codecs_))
+
+    @staticmethod
+    def _no_row(delimiter: str, quote: str, codecs_: tuple[str, ...]) -> bytes:
+        """A line end and, up to the next one, an empty record or a totals row."""
+
+        def any_of(texts: str | tuple[str, ...]) -> bytes:
+            found = {re.escape(t.encode(c)) for t in texts for c in codecs_ if t != delimiter}
+            return b"(?:" + b"|".join(sorted(found)) + b")"
+
+        d, q = re.escape(delimiter.encode()), re.escape(quote.encode())
+        blanks = any_of(tuple(BLANK_CHARACTERS)) + b"*+"
+        quoted_blanks = any_of(tuple(BLANK_CHARACTERS + "\r\n")) + b"*+"
+        empty = b"(?:" + q + quoted_blanks + q + b"|" + blanks + b")"
+        word = any_of(TOTALS_WORDS)
+        after = blanks + any_of((":", "：")) + b"?" + blanks
+        total = b"(?:" + q + quoted_blanks + word + after + q + b"|" + blanks + word + after + b")"
+        empties = empty + b"(?:" + d + empty + b")*+(?=\n)"
+        return b"\n(?:" + empties + b"|(?:" + empty + d + b")*" + total + b"(?=[" + d + b"\n]))"
+
+
+class _DelimitedCount:
+    """Counts the records of one delimited file."""
+
+    def __init__(self, contract: Contract, layout: Layout) -> None:
+        self._layout = layout
+        encoding, dialect = layout.encoding, contract.dialect
+        structure = layout.delimiter + dialect.quotechar + (dialect.escapechar or "")
+        is_unsafe = encoding.codec != "utf-8" and any(c in _UNSAFE for c in structure)
+        self._transcoded = encoding.codec if encoding.is_wide or is_unsafe else ""
+        self._codec = "utf-8" if self._transcoded else encoding.codec
+        self._others = () if self._transcoded else encoding.others
+        self._quote = dialect.quotechar.encode()
+        self._delimiter = layout.delimiter.encode()
+        self._patterns = _Patterns(contract, layout, (self._codec, *self._others))
+
+    def count(self, path: Path) -> int:
+        """Records after the header that are neither empty nor a totals row."""
+        rows, rest, skip = 0, b"", self._layout.lines
+        for lines in _whole_lines(path, self._transcoded, returns=True):
+            if lines.is_overlong:
+                rows, rest = rows + self._exact(rest, is_last=True)[0] + 1, b""
+                continue
+            data = lines.data
+            while skip and data:
+                match = self._patterns.line.match(data)
+                data, skip = data[match.end() if match else len(data) :], skip - 1
+            found, rest = self._chunk(rest + data.replace(b"\0", b""))
+            rows += found
+        return rows + self._exact(rest, is_last=True)[0]
+
+    def _chunk(self, data: bytes) -> tuple[int, bytes]:
+        """The rows of whole lines, and what belongs to a record that is not finished."""
+        if not data.endswith((b"\n", b"\r")):
+            return 0, data
+        ends = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
+        if self._quote in data:
+            whole = pa.array([data], pa.binary())
+            left = pc.replace_substring_regex(whole, self._patterns.clean, "\0")[0].as_py()
+            # one NUL for each record and nothing else: all is clean; as many lines: none is long
+            if left != bytes(ends):
+                return self._exact(data, is_last=False)
+        text = b"\n" + data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return ends - len(self._patterns.no_row.findall(text)), b""
+
+    def _exact(self, data: bytes, *, is_last: bool) -> tuple[int, bytes]:
+        """Record by record, as the grammar says, where quotes are not plain to see."""
+        rows = position = 0
+        while position < len(data):
+            match = self._patterns.record.match(data, position)
+            if match is None and not is_last and len(data) - position <= MAX_RECORD_BYTES:
+                break
+            if match is None or self._is_suspicious(match[0]):
+                rows += 1
+                match = self._patterns.line.match(data, position)
+            else:
+                text = b"\n" + match[0].rstrip(b"\r\n") + b"\n"
+                rows += not self._patterns.no_row.match(text)
+            position = match.end() if match else len(data)
+        return rows, data[position:]
+
+    def _is_suspicious(self, record: bytes) -> bool:
+        """Whether a record of several lines is too long or holds a line that is a record."""
+        text = record.removesuffix(b"\n")
+        lines = record.splitlines()
+        if len(lines) < 2:
+            return False
+        if len(text) > MAX_RECORD_BYTES // 2:
+            characters = text.decode(self._codec, "surrogateescape")
+            if len(characters.encode("utf-8", "surrogatepass")) > MAX_RECORD_BYTES:
+                return True
+        columns = self._layout.width
+        inner = lines[1:-1] if columns >= SWALLOW_COLUMNS else []
+        return any(line.count(self._delimiter) == columns - 1 for line in inner)

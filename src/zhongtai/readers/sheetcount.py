@@ -1,0 +1,217 @@
+"""Counts the rows of workbooks apart from the reader: by patterns over the XML of the sheets."""
+
+import re
+import zipfile
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from html import unescape
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from zhongtai.contracts import Contract
+from zhongtai.readers.header import (
+    HEADER_SEARCH_ROWS,
+    build_header,
+    find_header,
+    is_blank,
+    is_totals,
+)
+from zhongtai.readers.records import FileRejected
+from zhongtai.readers.workbook import check_workbook
+
+_BLOCK = 4 << 20
+_SHEET = re.compile(r"<(?:\w+:)?sheet\b([^>]*)>")
+_RELATION = re.compile(r"<(?:\w+:)?Relationship\b([^>]*)>")
+_ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*[\"']([^\"']*)[\"']")
+_ITEM = re.compile(rb"<(?:\w+:)?si\b[^>]*?(?:/>|>(.*?)</(?:\w+:)?si>)", re.DOTALL)
+_PHONETIC = re.compile(rb"<(?:\w+:)?rPh\b.*?</(?:\w+:)?rPh>", re.DOTALL)
+_TEXT = re.compile(rb"<(?:\w+:)?t\b[^>]*>([^<]*)</(?:\w+:)?t>")
+_ROW = re.compile(rb"<(?:\w+:)?row\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?row>)", re.DOTALL)
+_CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
+_VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>([^<]*)</(?:\w+:)?v>")
+_CELL_TYPE = re.compile(rb"\bt=[\"'](\w+)[\"']")
+_ROW_NUMBER = re.compile(rb"\br=[\"'](\d+)[\"']")
+
+
+class _Cell(NamedTuple):
+    """A filled cell: its text, or the index of its text among the shared ones."""
+
+    text: str
+    shared: int = -1
+
+
+@dataclass
+class _Part:
+    """One visible sheet within the archive: its first rows, and the row its header is in."""
+
+    name: str
+    head: list[tuple[int, list[_Cell]]]
+    header_row: int = -1
+    is_complete: bool = False
+
+
+@dataclass
+class _Shared:
+    """What must be known of the shared texts: which are blank, which begin a totals row."""
+
+    blank: set[int] = field(default_factory=set)
+    totals: set[int] = field(default_factory=set)
+    wanted: dict[int, str] = field(default_factory=dict)
+
+
+def count_sheets(contract: Contract, path: Path) -> int:
+    """Rows below the header in every visible sheet that has one; 0 for an unreadable workbook."""
+    try:
+        book = check_workbook(path)
+        if book.kind == "xls":
+            return _count_binary(contract, path)
+        with zipfile.ZipFile(path) as archive:
+            return _count_parts(contract, archive)
+    except (FileRejected, zipfile.BadZipFile, EOFError, KeyError):
+        return 0
+
+
+def _count_parts(contract: Contract, archive: zipfile.ZipFile) -> int:
+    parts = [_Part(name, list(_head(archive, name))) for name in _visible_parts(archive)]
+    wanted = {cell.shared for part in parts for _, row in part.head for cell in row}
+    shared = _read_shared(archive, wanted)
+    for part in parts:
+        _locate_header(contract, part, shared)
+    complete = [part for part in parts if part.is_complete]
+    counted = complete or [part for part in parts if part.header_row >= 0]
+    return sum(
+        _is_row(cells, shared)
+        for part in counted
+        for number, cells in _rows(archive, part.name)
+        if number > part.header_row
+    )
+
+
+def _visible_parts(archive: zipfile.ZipFile) -> list[str]:
+    """The archive members of the visible worksheets, in order."""
+    relations = {}
+    for match in _RELATION.finditer(archive.read("xl/_rels/workbook.xml.rels").decode()):
+        attributes = dict(_ATTRIBUTE.findall(match[1]))
+        if attributes.get("Type", "").endswith("/worksheet"):
+            target = attributes["Target"]
+            relations[attributes["Id"]] = target[1:] if target[0] == "/" else f"xl/{target}"
+    parts = []
+    for match in _SHEET.finditer(archive.read("xl/workbook.xml").decode()):
+        attributes = {k.split(":")[-1]: v for k, v in _ATTRIBUTE.findall(match[1])}
+        if attributes.get("state", "visible") == "visible" and attributes.get("id") in relations:
+            parts.append(relations[attributes["id"]])
+    return parts
+
+
+def _matches(archive: zipfile.ZipFile, name: str, pattern: re.Pattern[bytes]) -> Iterator[Any]:
+    """Matches of a pattern over a member of the archive, read in blocks."""
+    rest = b""
+    with archive.open(name) as file:
+        while block := file.read(_BLOCK):
+            data, end = rest + block, 0
+            for match in pattern.finditer(data):
+                yield match
+                end = match.end()
+            rest = data[end:]
+
+
+def _rows(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[int, Iterator[_Cell]]]:
+    """Row numbers (1-based) with the filled cells of each row, read on demand."""
+    number = 0
+    for match in _matches(archive, name, _ROW):
+        given = _ROW_NUMBER.search(match[1])
+        number = int(given[1]) if given else number + 1
+        yield number, _cells(match[2] or b"")
+
+
+def _cells(row: bytes) -> Iterator[_Cell]:
+    for match in _CELL.finditer(row):
+        if not match[2]:
+            continue
+        found = _CELL_TYPE.search(match[1])
+        kind = found[1] if found else b"n"
+        value = _VALUE.search(match[2])
+        if kind == b"inlineStr":
+            yield _Cell(_plain_text(match[2]))
+        elif kind == b"s" and value:
+            yield _Cell("", int(value[1]))
+        elif kind != b"e" and value:
+            yield _Cell(unescape(value[1].decode("utf-8", "replace")))
+
+
+def _head(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[int, list[_Cell]]]:
+    for number, cells in _rows(archive, name):
+        if number > HEADER_SEARCH_ROWS:
+            return
+        yield number, list(cells)
+
+
+def _plain_text(item: bytes) -> str:
+    """The text of a shared or inline string without its phonetic guide."""
+    parts = _TEXT.findall(_PHONETIC.sub(b"", item))
+    return unescape(b"".join(parts).decode("utf-8", "replace"))
+
+
+def _read_shared(archive: zipfile.ZipFile, wanted: set[int]) -> _Shared:
+    shared = _Shared()
+    with suppress(KeyError):
+        for index, match in enumerate(_matches(archive, "xl/sharedStrings.xml", _ITEM)):
+            text = _plain_text(match[1] or b"")
+            if is_blank(text):
+                shared.blank.add(index)
+            elif is_totals([text]):
+                shared.totals.add(index)
+            if index in wanted:
+                shared.wanted[index] = text
+    return shared
+
+
+def _locate_header(contract: Contract, part: _Part, shared: _Shared) -> None:
+    """Find the header's row, and whether it names all required columns."""
+    texts = [
+        [cell.text if cell.shared < 0 else shared.wanted.get(cell.shared, "") for cell in cells]
+        for _, cells in part.head
+    ]
+    position = find_header(contract, texts)
+    if position < 0:
+        return
+    part.header_row = part.head[position][0]
+    with suppress(FileRejected):
+        build_header(contract, texts[position])
+        part.is_complete = True
+
+
+def _is_row(cells: Iterator[_Cell], shared: _Shared) -> bool:
+    """Whether a row is filled, and no totals row by its first filled cell."""
+    for cell in cells:
+        if cell.shared in shared.blank or (cell.shared < 0 and is_blank(cell.text)):
+            continue
+        return cell.shared not in shared.totals and not is_totals([cell.text])
+    return False
+
+
+def _count_binary(contract: Contract, path: Path) -> int:
+    """The old binary format: whole columns of cells instead of XML."""
+    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
+
+    complete = partial = 0
+    try:
+        book = CalamineWorkbook.from_path(path)
+        for meta in book.sheets_metadata:
+            if meta.visible != SheetVisibleEnum.Visible:
+                continue
+            cells = book.get_sheet_by_name(meta.name).to_python()
+            texts = [[str(cell) for cell in row if cell != ""] for row in cells]
+            position = find_header(contract, texts)
+            if position < 0:
+                continue
+            filled = [[t for t in row if not is_blank(t)] for row in texts[position + 1 :]]
+            rows = sum(bool(row) and not is_totals(row) for row in filled)
+            partial += rows
+            with suppress(FileRejected):
+                build_header(contract, texts[position])
+                complete += rows
+    except (CalamineError, OSError):
+        return 0
+    return complete or partial
