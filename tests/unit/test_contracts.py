@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.contracts.catalogue import read_contract
 from zhongtai.errors import ConfigurationError
@@ -147,5 +148,5 @@ def test_broken_yaml_is_refused_with_its_file(tmp_path: Path) -> None:
 def test_a_file_name_that_is_no_entity_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "Shops.yml"
     file.write_text(SOUND)
-    with pytest.raises(ConfigurationError, match="<source>__<entity>.yml"):
+    with pytest.raises(ConfigurationError, match=r"<source>__<entity>\.yml"):
         read_contract(file)
