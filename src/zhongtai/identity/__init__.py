@@ -2,14 +2,13 @@
 
 from zhongtai.identity.components import label_components
 from zhongtai.identity.resolution import ResolutionReport, resolve, resolve_records
-from zhongtai.identity.state import History, commit, prune, read_history
+from zhongtai.identity.state import History, commit, read_history
 
 __all__ = [
     "History",
     "ResolutionReport",
     "commit",
     "label_components",
-    "prune",
     "read_history",
     "resolve",
     "resolve_records",

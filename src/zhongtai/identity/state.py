@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -114,18 +113,6 @@ def commit(settings: Settings, snapshot_id: str) -> Path:
     with open_build(settings, read_only=True) as connection:
         write_state(connection, folder)
     return folder
-
-
-def prune(settings: Settings, keep: Collection[str]) -> list[str]:
-    """Remove the maps of all snapshots but `keep`; returns the snapshot ids removed.
-
-    The history of changes is in every map, so nothing is lost but the way back.
-    """
-    root = settings.path("identity")
-    gone = [f for f in root.iterdir() if f.name not in keep] if root.is_dir() else []
-    for folder in gone:
-        shutil.rmtree(folder)
-    return sorted(folder.name for folder in gone)
 
 
 def _sync(path: Path) -> None:

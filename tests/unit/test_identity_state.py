@@ -1,0 +1,129 @@
+"""What identity remembers between runs: only what was published, complete, for the owner's eyes."""
+
+import stat
+from datetime import UTC, datetime
+
+import pytest
+
+from zhongtai import identity
+from zhongtai.database import connect
+from zhongtai.errors import ZhongtaiError
+from zhongtai.runs import Run
+from zhongtai.settings import Settings
+from zhongtai.warehouse import open_build
+
+
+def write_evidence(settings: Settings, **values_of: list[str]) -> None:
+    """A working file in which each record names these phone numbers."""
+    with open_build(settings) as build:
+        build.execute("create schema if not exists intermediate")
+        build.execute(
+            "create or replace table intermediate.int_identity_records (source varchar,"
+            " entity varchar, record_key varchar, first_seen_at timestamp, is_organisation boolean)"
+        )
+        build.execute(
+            "create or replace table intermediate.int_identity_evidence (source varchar,"
+            " entity varchar, record_key varchar, identifier_type varchar,"
+            " identifier_scope varchar, identifier_value varchar, priority integer,"
+            " first_seen_at timestamp, is_edge boolean)"
+        )
+        for key, values in values_of.items():
+            build.execute(
+                "insert into intermediate.int_identity_records values"
+                " ('crm', 'leads', ?, timestamp '2026-01-01', starts_with(?, 'company'))",
+                [key, key],
+            )
+            for value in values:
+                build.execute(
+                    "insert into intermediate.int_identity_evidence values ('crm', 'leads', ?,"
+                    " 'mobile', '', ?, 9, timestamp '2026-01-01', not starts_with(?, 'backup'))",
+                    [key, value, value],
+                )
+
+
+def record(settings: Settings, run: Run, snapshot_id: str, state: str, *, published: bool) -> None:
+    with connect(settings) as connection:
+        connection.execute(
+            "insert into ledger.snapshots (snapshot_id, run_id, state, as_of, input_fingerprint,"
+            " published_at) values (%s, %s, %s, %s, 'f', case when %s then clock_timestamp() end)",
+            [snapshot_id, run.run_id, state, run.as_of, published],
+        )
+
+
+def ids(settings: Settings) -> dict[str, str]:
+    with open_build(settings, read_only=True) as build:
+        return dict(build.execute("select record_key, one_id from identity.record_map").fetchall())
+
+
+def later(run: Run) -> Run:
+    return Run(run.run_id, run.command, datetime(2027, 1, 1, tzinfo=UTC), run.started_at)
+
+
+def test_the_next_run_starts_from_the_published_map(settings: Settings, run: Run) -> None:
+    write_evidence(settings, a=["1"], b=["1"], c=["2"])
+    identity.resolve(settings, run)
+    first = ids(settings)
+    identity.commit(settings, "s1")
+    record(settings, run, "s1", "published", published=True)
+    settings.warehouse_file.unlink()
+    write_evidence(settings, c=["2"], b=["1"], a=["1"], d=["1"])
+    report = identity.resolve(settings, later(run))
+    assert report.changes == {}
+    assert ids(settings) == {**first, "d": first["a"]}
+
+
+def test_a_candidate_that_was_not_published_is_no_past(settings: Settings, run: Run) -> None:
+    write_evidence(settings, a=["1"])
+    identity.resolve(settings, run)
+    identity.commit(settings, "s1")
+    record(settings, run, "s1", "held", published=False)
+    report = identity.resolve(settings, later(run))
+    assert report.changes == {"new": 1}
+
+
+def test_after_a_rollback_ids_of_the_withdrawn_map_are_not_reused(
+    settings: Settings, run: Run
+) -> None:
+    write_evidence(settings, a=["1"])
+    identity.resolve(settings, run)
+    identity.commit(settings, "s1")
+    record(settings, run, "s1", "published", published=True)
+    write_evidence(settings, a=["1"], b=["2"])
+    identity.resolve(settings, run)
+    withdrawn = ids(settings)["b"]
+    identity.commit(settings, "s2")
+    record(settings, run, "s2", "superseded", published=True)
+    write_evidence(settings, a=["1"], b=["2"], c=["2"])
+    identity.resolve(settings, run)
+    assert ids(settings)["b"] != withdrawn
+
+
+def test_companies_and_values_that_are_no_edge_link_nothing(settings: Settings, run: Run) -> None:
+    write_evidence(settings, a=["backup 1"], b=["backup 1"], company=["1"])
+    report = identity.resolve(settings, run)
+    assert (report.records, report.persons) == (2, 2)
+
+
+def test_the_lost_map_of_the_current_snapshot_stops_the_run(settings: Settings, run: Run) -> None:
+    record(settings, run, "s9", "published", published=True)
+    write_evidence(settings, a=["1"])
+    with pytest.raises(ZhongtaiError, match="s9"):
+        identity.resolve(settings, run)
+
+
+def test_a_map_can_be_committed_again_and_only_its_owner_may_read_it(
+    settings: Settings, run: Run
+) -> None:
+    write_evidence(settings, a=["1"])
+    identity.resolve(settings, run)
+    identity.commit(settings, "s1")
+    folder = identity.commit(settings, "s1")
+    files = sorted(folder.iterdir())
+    assert [file.name for file in files] == [
+        "changes.parquet",
+        "record_map.parquet",
+        "redirects.parquet",
+    ]
+    assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+    assert [path.name for path in folder.parent.iterdir()] == ["s1"]
