@@ -49,6 +49,7 @@ class Logins:
 
     login_at: Array
     bind_at: Array
+    takes_back: Array  # unbinds the mobile again at once
     email_bound: Array
     upgraded_at: Array  # until then the SDK sends no identities
 
@@ -151,7 +152,11 @@ def _draw_logins(rng: Generator, world: World, drafts: Drafts) -> Logins:
     upgraded = np.where(people.old_sdk, begin + span // 2, 0)
     upgraded = np.where(people.old_sdk & (rng.random(count) < 0.4), NEVER, upgraded)
     bind_at = np.where(binds, login_at + 45_000, NEVER)
-    return Logins(login_at, bind_at, rng.random(count) < 0.15, upgraded)
+    asked = np.zeros(count, dtype=bool)
+    asked[drafts.person[needs]] = True
+    takes_back = binds & ~asked & (upgraded <= bind_at) & (bind_at >= begin)
+    takes_back &= np.arange(count) % 16 == 5
+    return Logins(login_at, bind_at, takes_back, rng.random(count) < 0.15, upgraded)
 
 
 def _with_account_lines(
@@ -164,7 +169,7 @@ def _with_account_lines(
     binds = np.flatnonzero(
         within & (logins.bind_at < NEVER) & (logins.upgraded_at <= logins.bind_at)
     )
-    unbinds = binds[rng.random(len(binds)) < 0.03]
+    unbinds = binds[logins.takes_back[binds]]
     known = np.flatnonzero((logins.login_at < end - 3_600_000) & app & (rng.random(len(app)) < 0.3))
     city = joined('"city":"', pick(["上海市", "杭州市", "成都市"], known % 3), '"')
     at = np.maximum(logins.login_at[known], begin) + 60_000
@@ -198,6 +203,8 @@ def _frame(rng: Generator, world: World, lines: tuple[Drafts, pa.Array], logins:
     is_in = at >= logins.login_at[person]
     login = only(is_in, rows_of(people.login, person))
     has_mobile = is_in & is_new & (at >= logins.bind_at[person])
+    taken_back = logins.takes_back[person]
+    has_mobile &= ~taken_back | np.isin(kind, ("track_id_bind", "track_id_unbind"))
     mobile = only(has_mobile, rows_of(people.mobile, person))
     email = only(is_in & is_new & logins.email_bound[person], rows_of(people.email, person))
     is_signup, is_profile = kind == "track_signup", np.char.startswith(kind.astype(str), "profile")
@@ -223,7 +230,7 @@ def _frame(rng: Generator, world: World, lines: tuple[Drafts, pa.Array], logins:
     frame.evidence = {
         ("anonymous_id", ""): anonymous,
         ("login_id", ""): login,
-        ("mobile", ""): pc.coalesce(mobile, asked),
+        ("mobile", ""): pc.coalesce(only(~taken_back, mobile), asked),
         ("email", ""): email,
     }
     return frame

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zhongtai.generate.dirt_values import DirtLog
+from zhongtai.generate.dirt_values import DirtLog, keep_survivors
 from zhongtai.generate.parcels import Parcel
 from zhongtai.generate.timeline import Timeline
 from zhongtai.generate.writers import Style
@@ -30,6 +30,8 @@ REORDERED = ("crm.surveys", "dms.vehicles", "workforce.targets", "website.pages"
 WIDENED = ("crm.contacts", "dms.service_orders", "partner.members", "dms.orders")
 UTF16 = ("crm.owner_contacts", "partner.rewards", "dms.dealers")
 TOTALS = ("dms.addon_sales",)
+OPTIONAL = ("mobile", "unionid")  # of workforce.staff
+FIRST_FRILLS = {"dms.test_drives": 0, "dms.orders": 2, "dms.deliveries": 1}
 
 
 def disturb(parcels: Parcels, timeline: Timeline, log: DirtLog) -> Parcels:
@@ -67,17 +69,27 @@ def _vary_headers(parcels: Parcels, log: DirtLog) -> Parcels:
         parcels = _restyle(parcels, 0, log, "columns_added", replace(parcels[0].style, extra=extra))
         log.note("duplicate_headers", parcels[0].entity, ("备注", "", parcels[0].path), "loaded")
     if name == "workforce.staff":
-        dropped = replace(parcels[-1].style, dropped=("mobile", "unionid"))
-        if len(parcels) > 1:
-            parcels = _restyle(parcels, len(parcels) - 1, log, "optional_columns_removed", dropped)
+        parcels = _remove_columns(parcels, log)
     return parcels
+
+
+def _remove_columns(parcels: Parcels, log: DirtLog) -> Parcels:
+    """Leave the optional columns out of the last file: its rows lose their values everywhere."""
+    last = parcels[-1]
+    for name in OPTIONAL:
+        lost = [None] * len(last.rows)
+        keep_survivors(last.spelled.frame, name, last.rows, lost)
+        last.spelled.write_differently(name, last.rows, [""] * len(last.rows))
+    style = replace(last.style, dropped=OPTIONAL)
+    return _restyle(parcels, len(parcels) - 1, log, "optional_columns_removed", style)
 
 
 def _vary_sheets(parcels: Parcels, log: DirtLog) -> Parcels:
     if parcels[0].entity.format != "xlsx":
         return parcels
     for place in range(len(parcels)):
-        frills = SHEET_FRILLS[place % len(SHEET_FRILLS)]
+        start = FIRST_FRILLS[parcels[place].entity.full_name]
+        frills = SHEET_FRILLS[(start + place) % len(SHEET_FRILLS)]
         for frill in frills:
             log.note(frill, parcels[place].entity, ("", "", parcels[place].path), "loaded")
         style = parcels[place].style.including(*frills)
@@ -198,6 +210,7 @@ def _rewrite(parcels: Parcels, timeline: Timeline, log: DirtLog, kind: str) -> P
         name = f"{parcels[0].entity.name}_latest.csv"
         style = replace(parcels[0].style, frills=frozenset(), extra=())
         full = replace(parcels[0], rows=rows, folder="full", name=name, delivered=day, style=style)
+        full = replace(full, style=replace(style, dropped=()))
         parcels = [*parcels, _note(log, kind, full, "loaded")]
     return parcels
 

@@ -11,6 +11,7 @@ from zhongtai.generate.catalogue import Entity
 from zhongtai.generate.draws import Array, Generator, draw_from
 from zhongtai.generate.frames import TYPES, Frame
 from zhongtai.generate.mangling import MANGLINGS, Mangling, null_word
+from zhongtai.generate.names import PLACEHOLDER_PHONES
 from zhongtai.generate.spelling import Spelled
 
 # Columns whose bad texts would make the truth ambiguous rather than dirty.
@@ -54,7 +55,10 @@ def soil(frame: Frame, seed: int, share: float, log: DirtLog) -> Spelled:
     spelled = Spelled(frame)
     if frame.entity.full_name in SPARED_ENTITIES:
         return spelled
+    if not len(frame):
+        return spelled
     rng = draw_from(seed, f"dirt {frame.entity.full_name}")
+    _lose_placeholders(spelled)
     keys = record_keys(frame)
     for column, kind in frame.entity.columns.items():
         _soil_column(spelled, rng, (column, kind), share, (keys, log))
@@ -62,6 +66,18 @@ def soil(frame: Frame, seed: int, share: float, log: DirtLog) -> Spelled:
     _put_unknown_words(spelled, rng, log)
     _put_into_future(spelled, rng, share, (keys, log))
     return spelled
+
+
+def _lose_placeholders(spelled: Spelled) -> None:
+    """Take the invented numbers of test leads out of the truth, not out of the file."""
+    for name, kind in spelled.frame.entity.columns.items():
+        if kind != "mobile":
+            continue
+        values = spelled.frame.table.column(name).combine_chunks()
+        invented = pc.is_in(values, pa.array(PLACEHOLDER_PHONES)).to_numpy(zero_copy_only=False)
+        rows = np.flatnonzero(invented)
+        spelled.write_differently(name, rows, values.take(pa.array(rows)).to_pylist())
+        keep_survivors(spelled.frame, name, rows, [None] * len(rows))
 
 
 def record_keys(frame: Frame) -> pa.Array:

@@ -1,7 +1,7 @@
 """Generates the exports of a made-up world."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from datetime import date
 from pathlib import Path
 
@@ -21,11 +21,14 @@ from zhongtai.generate.sensors import spoil_times
 from zhongtai.generate.service import service_frames
 from zhongtai.generate.spelling import Spelled
 from zhongtai.generate.timeline import DEFAULT_START, Timeline
+from zhongtai.generate.truth import Truth, write_summary
+from zhongtai.generate.truth_metrics import write_metric_truth
 from zhongtai.generate.website import website_frames
 from zhongtai.generate.workforce import workforce_frames
 from zhongtai.generate.world import World, build_world
 
 DEFAULT_DIRT = 0.02
+HOLIDAYS = Path(__file__).parents[3] / "seeds" / "holidays.csv"
 
 
 @dataclass(frozen=True)
@@ -61,13 +64,18 @@ def generate(  # noqa: PLR0913 - all of them describe the world, by name
     timeline = Timeline(start or DEFAULT_START, days, waves)
     world = build_world(seed, timeline, people)
     log = DirtLog()
+    truth = Truth(out / "truth")
     delivered: list[Delivered] = []
     counts: dict[str, int] = {}
     for spelled in _soiled(world, dirt, log):
-        parcels = disturb(plain_parcels(spelled, timeline), timeline, log)
-        delivered += deliver(out, timeline, parcels)
         counts[spelled.frame.entity.full_name] = len(spelled.frame)
-    return Summary(
+        if len(spelled.frame):
+            parcels = disturb(plain_parcels(spelled, timeline), timeline, log)
+            delivered += deliver(out, timeline, parcels)
+        truth.add(spelled.frame)
+    truth.write(world, delivered, log)
+    write_metric_truth(truth.folder, timeline.as_of, HOLIDAYS)
+    summary = Summary(
         people=people,
         days=days,
         as_of=timeline.as_of.isoformat(),
@@ -76,6 +84,9 @@ def generate(  # noqa: PLR0913 - all of them describe the world, by name
         dirt_kinds=len(log.covered),
         folder=out,
     )
+    given = {"seed": seed, "start": timeline.start, "waves": waves, "dirt": dirt}
+    write_summary(truth.folder, {**asdict(replace(summary, folder=Path())), **given})
+    return summary
 
 
 def _soiled(world: World, dirt: float, log: DirtLog) -> Iterator[Spelled]:

@@ -103,11 +103,13 @@ def _rewards(world: World) -> Frame:
     rng = draw_from(world.seed, "reward rows")
     orders = world.orders
     rows = np.flatnonzero((orders.member >= 0) & (orders.delivered != MISSING))
-    referral, count = orders.member[rows], len(rows)
-    due = orders.delivered[rows] + 600
+    # Some claim a reward for a referral that brought no car; those are turned down.
+    vain = np.setdiff1d(np.arange(0, len(world.referrals.person), 7), orders.member[rows])
+    referral, count = np.r_[orders.member[rows], vain], len(rows) + len(vain)
+    due = np.r_[orders.delivered[rows] + 600, world.referrals.at[vain] + DAY]
     decided = later(due, rng.integers(3_600, 4 * DAY, count), rng.random(count) < 0.8)
     versions = versions_of(world.timeline, 7, due, decided)
-    verdict = rng.choice([1, 1, 1, 2, 3], count)
+    verdict = np.where(np.arange(count) < len(rows), rng.choice([1, 1, 1, 2, 3], count), 2)
     status = np.where(versions.seen(decided) != MISSING, verdict[versions.row], 0)
     columns = {
         "reward_id": joined("RW", padded(np.arange(count) + 1, 9)),

@@ -1,6 +1,7 @@
 """XLSX workbooks, with all that people do to them."""
 
 import io
+import re
 import zipfile
 from datetime import UTC, datetime
 from typing import Any
@@ -12,6 +13,8 @@ from zhongtai.generate.draws import Array
 from zhongtai.generate.spelling import Spelled
 from zhongtai.generate.writers import Style, columns_of, deflated_zeros, headers_of
 
+SERIAL = re.compile(r"\d{5}\.\d+")
+DAYS_TO_1904 = 1462
 STAMP = (2026, 1, 1, 0, 0, 0)
 BOMB_SIZE = 1 << 30
 
@@ -29,7 +32,7 @@ def xlsx_bytes(spelled: Spelled, rows: Array, style: Style) -> bytes:
     names = columns_of(spelled, style)
     headers = headers_of(names, style)
     _write_head(sheet, spelled, headers, style)
-    columns = [spelled.cells(name, rows) for name in names]
+    columns = [_cells(spelled, name, rows, style) for name in names]
     columns += [[text] * len(rows) for _, text in style.extra]
     for number, row in enumerate(zip(*columns, strict=True)):
         sheet.append(row)
@@ -41,6 +44,18 @@ def xlsx_bytes(spelled: Spelled, rows: Array, style: Style) -> bytes:
     if "hidden_sheet" in style.frills:
         _hide_copy(book, headers, columns)
     return _settled(book)
+
+
+def _cells(spelled: Spelled, name: str, rows: Array, style: Style) -> list[Any]:
+    """Return the cells of a column; times written as bare serials count from the book's epoch."""
+    cells = spelled.cells(name, rows)
+    if spelled.frame.entity.columns[name] != "ts":
+        return cells
+    shift = DAYS_TO_1904 if "epoch_1904" in style.frills else 0
+    return [
+        float(cell) - shift if isinstance(cell, str) and SERIAL.fullmatch(cell) else cell
+        for cell in cells
+    ]
 
 
 def _write_head(sheet: Any, spelled: Spelled, headers: list[str], style: Style) -> None:
