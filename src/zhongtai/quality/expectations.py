@@ -54,8 +54,7 @@ def run_suites(
     results with outcome missing. Where `docs` is given, Data Docs are written below it.
     """
     gx = _great_expectations()
-    context = gx.get_context(mode="ephemeral")
-    context.variables.progress_bars = {"globally": False}
+    context = _context(gx)
     source = context.data_sources.add_sql("candidate", connection_string=_url(settings))
     known = set(tables)
     results: list[CheckResult] = []
@@ -69,8 +68,25 @@ def run_suites(
         if docs is not None:
             _write_docs(context, docs)
     finally:
-        source.get_execution_engine().engine.dispose()
+        # both engines keep a connection, and an open file could not be opened for writing
+        source.get_execution_engine().close()
+        source.get_engine().dispose()
     return results
+
+
+def _context(gx: Any) -> Any:
+    """A context in memory, without the site in a temporary folder that it has by default."""
+    from great_expectations.data_context.types.base import (
+        DataContextConfig,
+        InMemoryStoreBackendDefaults,
+    )
+
+    config = DataContextConfig(
+        store_backend_defaults=InMemoryStoreBackendDefaults(init_temp_docs_sites=False)
+    )
+    context = gx.get_context(mode="ephemeral", project_config=config)
+    context.variables.progress_bars = {"globally": False}
+    return context
 
 
 def _run_suite(gx: Any, context: Any, source: Any, suite: Suite) -> list[CheckResult]:
@@ -103,10 +119,11 @@ def _run_suite(gx: Any, context: Any, source: Any, suite: Suite) -> list[CheckRe
 def _configure(gx: Any, suite: Suite) -> Any:
     from great_expectations.expectations.expectation_configuration import ExpectationConfiguration
 
-    built = gx.ExpectationSuite(name=suite.table)
-    for expectation in suite.expectations:
-        built.add_expectation_configuration(_configuration(ExpectationConfiguration, expectation))
-    return built
+    # given to the constructor: added one by one, two of the same type would replace each other
+    return gx.ExpectationSuite(
+        name=suite.table,
+        expectations=[_configuration(ExpectationConfiguration, e) for e in suite.expectations],
+    )
 
 
 def _configuration(configuration: Any, expectation: Expectation) -> Any:
