@@ -96,5 +96,9 @@ def show(
     rows = read_rows(rows_file(settings, *found))
     if rule:
         rows = rows.filter(pc.equal(rows["rule"], rule))
-    shown = rows.slice(0, limit).select(["line", "rule", "column", "reason", "original"])
+    shown = (
+        rows.sort_by("line")
+        .slice(0, limit)
+        .select(["line", "rule", "column", "reason", "original"])
+    )
     return [QuarantinedRow(**row) for row in shown.to_pylist()]
