@@ -16,7 +16,7 @@ from zhongtai.tags.expressions import SQL_TYPES, attribute_sql, literal, rule_sq
 from zhongtai.tags.facts import FACTS
 from zhongtai.tags.model import Attribute, Tag, leaves
 from zhongtai.tags.plan import ZERO_WITHOUT_FACTS, Plan, plan_scans
-from zhongtai.tags.scans import HEADER, scan_columns, scan_sql
+from zhongtai.tags.scans import header, scan_columns, scan_sql
 
 _INTERMEDIATE = Path("dbt_project/models/intermediate/tags")
 _PROFILES = Path("dbt_project/models/marts/profiles")
@@ -97,7 +97,7 @@ def render_models(tags: Tags) -> dict[Path, str]:
         "The tags that persons have, one row each",
         [
             ("one_id", None, "The person"),
-            ("tag_id", None, "The tag"),
+            ("tag_id", None, "The tag, described in dim_tags"),
             ("value", None, "Its value as text; true for a boolean tag"),
         ],
     )
@@ -191,7 +191,7 @@ def _values_sql(tags: Tags, plan: Plan) -> str:
     chosen = _listed(["    one_id", *(f"    {tag.tag_id}" for tag in tags.published)])
     ctes = ",\n".join(parts)
     return (
-        f"{HEADER}-- Grain: one row per person. Composite tags read the levels before theirs.\n"
+        f"{header('one row per person; composite tags read the levels before theirs.')}"
         "{{ config(materialized='view') }}\n"
         f"with\n{ctes}\nselect\n{chosen}\nfrom level_{len(tags.levels())}\n"
     )
@@ -208,7 +208,7 @@ def _wide_sql(tags: Tags) -> str:
         for tag in tags.published
     ]
     return (
-        f"{HEADER}-- Grain: one row per person, every published tag in a column of its own.\n"
+        f"{header('one row per person, every published tag in a column of its own.')}"
         f"select\n{_listed(['    one_id', *columns])}\nfrom {{{{ ref('int_tags__values') }}}}\n"
     )
 
@@ -223,7 +223,7 @@ def _held_sql(tags: Tags) -> str:
             f"select one_id, '{tag.tag_id}' as tag_id, {value} as value from tags where {test}"  # noqa: S608  # our own names
         )
     lines = [
-        f"{HEADER}-- Grain: one row per person and tag that the person has.",
+        f"{header('one row per person and tag that the person has.')}"
         "{{ config(materialized='view') }}",
         "with tags as (select * from {{ ref('dim_user_tags') }})",
         "\nunion all ".join(branches),
@@ -246,7 +246,7 @@ def _catalogue_sql(tags: Tags) -> str:
         [f"    cast({name} as {kind}) as {name}" for name, (kind, _) in _CATALOGUE_COLUMNS.items()]
     )
     return (
-        f"{HEADER}-- Grain: one row per declared tag.\n"
+        f"{header('one row per declared tag.')}"
         f"select\n{selected}\nfrom (values\n{_listed(rows)}\n) as tag ({names})\n"
     )
 
