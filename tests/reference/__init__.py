@@ -1,0 +1,1 @@
+"""Plain-Python definitions of the metrics, to compare the SQL with; slow and obvious on purpose."""

@@ -1,0 +1,151 @@
+"""The shared tables count what the plain-Python definitions count, on worlds drawn at random."""
+
+from collections import Counter
+from collections.abc import Hashable, Sequence
+from datetime import date, timedelta
+from random import Random
+from typing import Any
+
+import pytest
+from metrics_bench import AS_OF, Bench, Project, as_utc, compile_project
+from metrics_cases import draw_exports, fill
+
+from reference.complaint import complaint
+from reference.funnel import funnel
+from reference.response import response
+from reference.working_time import Calendar, Hours
+from zhongtai.settings import load_settings
+
+Counts = dict[Hashable, Counter[str]]
+HOUR = 3600
+HOLIDAYS = [date(2026, 6, 19), date(2026, 6, 20), date(2026, 8, 30)]
+EXCEPTIONS: dict[tuple[str, date], tuple[str, str] | None] = {
+    ("D1", date(2026, 6, 20)): ("10:30", "24:00"),
+    ("D1", date(2026, 8, 31)): None,
+    ("D2", date(2026, 8, 29)): ("00:00", "12:15"),
+}
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return compile_project(load_settings(home=tmp_path_factory.mktemp("metrics"), threads=2))
+
+
+def since_midnight(clock: str) -> timedelta:
+    hours, minutes = clock.split(":")
+    return timedelta(hours=int(hours), minutes=int(minutes))
+
+
+def exceptional_calendar() -> Calendar:
+    hours: dict[tuple[str, date], Hours] = {
+        key: None if value is None else (since_midnight(value[0]), since_midnight(value[1]))
+        for key, value in EXCEPTIONS.items()
+    }
+    return Calendar(frozenset(HOLIDAYS), hours)
+
+
+def give_calendar(bench: Bench) -> None:
+    bench.given("holidays", [{"date": day, "name": "x", "basis": "notice"} for day in HOLIDAYS])
+    bench.given(
+        "dealer_calendar_exceptions",
+        [
+            {
+                "dealer_code": dealer,
+                "date": day,
+                "opens_at": hours[0] if hours else None,
+                "closes_at": hours[1] if hours else None,
+            }
+            for (dealer, day), hours in EXCEPTIONS.items()
+        ],
+    )
+
+
+def counted(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> Counts:
+    """The integer measures of a shared table, after checking that its ratios agree with them."""
+    found: Counts = {}
+    for row in rows:
+        ratios = {name[:-4] for name in row if name.endswith("_den")}
+        for name in ratios:
+            hits, anchors = row[f"{name}_num"], row[f"{name}_den"]
+            assert row[name] == (hits / anchors if anchors else None)
+        integers = {n: v for n, v in row.items() if n not in keys and n not in ratios}
+        key = tuple(row[key] for key in keys)
+        assert key not in found
+        found[key] = Counter({n: v for n, v in integers.items() if isinstance(v, int)})
+    return found
+
+
+def assert_same(found: Counts, expected: Counts) -> None:
+    assert found.keys() == expected.keys()
+    wrong = {
+        (key, name): (found[key][name], value)
+        for key, measures in expected.items()
+        for name, value in measures.items()
+        if name not in found[key] or found[key][name] != value
+    }
+    assert wrong == {}
+    assert {name for c in found.values() for name in c} == {n for c in expected.values() for n in c}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_funnel_counts_what_its_definitions_say(project: Project, seed: int) -> None:
+    exports, bench = draw_exports(seed), Bench(project)
+    fill(bench, exports)
+    keys = ["date", "channel_1", "channel_2", "channel_3", "channel_4"]
+    keys += ["series_code", "dealer_code", "region", "tier"]
+    expected = funnel(exports)
+    assert_same(counted(bench.build("metrics_lead_funnel_daily"), keys), expected)
+    total: Counter[str] = sum(expected.values(), Counter())
+    assert min(total[name] for name in next(iter(expected.values()))) > 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_response_counts_what_its_definitions_say(project: Project, seed: int) -> None:
+    exports, bench = draw_exports(seed), Bench(project)
+    fill(bench, exports)
+    give_calendar(bench)
+    rows = bench.build("metrics_response_daily")
+    expected = response(exports, exceptional_calendar())
+    assert_same(counted(rows, ["date", "dealer_code", "region", "channel_1"]), expected)
+    total: Counter[str] = sum(expected.values(), Counter())
+    hits = [total[f"first_response_timely_rate_{m}m_num"] for m in (30, 60, 240, 720)]
+    assert hits == sorted(hits)
+    assert hits[0] > 0
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_complaints_count_what_their_definitions_say(project: Project, seed: int) -> None:
+    exports, bench = draw_exports(seed), Bench(project)
+    fill(bench, exports)
+    keys = ["date", "level", "type", "source", "dealer_code", "region"]
+    expected = complaint(exports)
+    assert_same(counted(bench.build("metrics_complaint_daily"), keys), expected)
+    total: Counter[str] = sum(expected.values(), Counter())
+    assert min(total[name] for name in next(iter(expected.values()))) > 0
+
+
+def test_working_time_agrees_with_counting_day_by_day(project: Project) -> None:
+    random, calendar = Random(5), exceptional_calendar()  # noqa: S311  # repeatable, not secret
+    first = as_utc("2026-05-01")
+    seconds = int((AS_OF - first).total_seconds())
+    cases = []
+    for number in range(10_000):
+        start = first + timedelta(seconds=random.randrange(seconds))
+        span = random.choice([HOUR, 86400, 40 * 86400])
+        end = start + timedelta(seconds=random.randrange(-HOUR, span), microseconds=900_000)
+        dealer = random.choice(["D1", "D2", "D3", None])
+        cases.append((f"L{number}", dealer, start, end))
+    bench = Bench(project)
+    give_calendar(bench)
+    names = ("lead_id", "dealer_code", "dispatched_at", "first_contacted_at")
+    given = [dict(zip(names, case, strict=True)) | {"is_test": False} for case in cases]
+    bench.given_instead("int_leads", given)
+    rows = {row["lead_id"]: row for row in bench.build("int_lead_responses")}
+    assert len(rows) == 10_000
+    wrong = [
+        (case, rows[case[0]])
+        for case in cases
+        if rows[case[0]]["response_seconds"] != calendar.working_seconds(case[2], case[3], case[1])
+        or rows[case[0]]["elapsed_seconds"] != calendar.working_seconds(case[2], AS_OF, case[1])
+    ]
+    assert wrong == []
