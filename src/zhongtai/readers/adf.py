@@ -68,7 +68,7 @@ class AdfReader:
                 if len(rows) == _ROWS_PER_BATCH:
                     yield self._batch(rows)
                     rows = []
-        except StreamError as error:
+        except (StreamError, FileRejected) as error:
             from zhongtai.readers.counting import count_rows
 
             count = count_rows(self.contract, self._path)

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from zhongtai.contracts import Contract
 from zhongtai.readers.bytestream import Lines, StreamError, read_blocks, read_lines
-from zhongtai.readers.delimited import Layout, find_layout
 from zhongtai.readers.encoding import decide_encoding
 from zhongtai.readers.header import BLANK_CHARACTERS, TOTALS_WORDS
+from zhongtai.readers.layout import Layout, find_layout
 from zhongtai.readers.sheetcount import count_sheets
 from zhongtai.readers.structure import MAX_RECORD_BYTES, SWALLOW_COLUMNS
 from zhongtai.readers.workbook import sniff_kind

@@ -1,10 +1,7 @@
 """Delimited text: any listed encoding, either way of quoting, whatever stands above the header."""
 
-import csv
-import io
 import re
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -14,8 +11,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongtai.contracts import Contract
+from zhongtai.readers.block import Block
 from zhongtai.readers.bytestream import StreamError
-from zhongtai.readers.encoding import Encoding, TextLines, decide_encoding, read_text
+from zhongtai.readers.encoding import TextLines, read_text
 from zhongtai.readers.header import (
     BLANK_CHARACTERS,
     HEADER_SEARCH_ROWS,
@@ -23,97 +21,18 @@ from zhongtai.readers.header import (
     Header,
     build_header,
     count_matches,
-    find_header,
     is_totals,
     note_columns,
 )
-from zhongtai.readers.records import (
-    FileRejected,
-    Note,
-    Rejects,
-    int64_array,
-    objects_of,
-    row_batch,
-    truth,
-)
+from zhongtai.readers.layout import Layout, find_layout
+from zhongtai.readers.records import FileRejected, Note, Rejects, objects_of, row_batch, truth
 from zhongtai.readers.structure import Grammar, Records, split_records
 
-_HEAD_BYTES = 256 << 10
-_OTHER_DELIMITERS = ",\t;|"
 _BLANKS = BLANK_CHARACTERS + "\r\n"
 # A text with such a character has a filled field.
 _FILLED = rf"[^{_BLANKS},;|\"]"
 _SUSPECT = np.zeros(256, bool)
 _SUSPECT[[char.encode()[0] for char in (*_BLANKS, *TOTALS_WORDS)]] = True
-
-
-@dataclass(frozen=True)
-class Layout:
-    """How a delimited file is laid out. `header` None: the file holds no record at all.
-
-    `lines` is how many physical lines come before the first record, the header's included.
-    `width` counts the header's cells, nameless ones at its end too.
-    """
-
-    encoding: Encoding
-    delimiter: str
-    record: tuple[str, ...]
-    lines: int
-    width: int
-
-
-def find_layout(contract: Contract, path: Path) -> Layout | None:
-    """Where the header is and what separates its names; None for a file without any record.
-
-    A layout without a recognised header has an empty `record`; its first line is then skipped.
-    """
-    encoding = decide_encoding(path, contract.encodings)
-    text = _head(path, encoding)
-    if not text.strip(BLANK_CHARACTERS + "\r\n"):
-        return None
-    own = contract.dialect.delimiter
-    for delimiter in dict.fromkeys(own + _OTHER_DELIMITERS):
-        records, lines = _parse_head(contract, text, delimiter)
-        position = find_header(contract, records)
-        if position >= 0:
-            record = tuple(records[position])
-            return Layout(encoding, delimiter, record, lines[position], len(record))
-    records, lines = _parse_head(contract, text, own)
-    first = next((i for i, r in enumerate(records) if any(c.strip() for c in r)), 0)
-    return Layout(encoding, own, (), lines[first], len(records[first]))
-
-
-def _head(path: Path, encoding: Encoding) -> str:
-    """The beginning of the text."""
-    try:
-        for lines in read_text(path, encoding, returns=True):
-            return lines.data[:_HEAD_BYTES].decode("utf-8", "ignore")
-    except StreamError:
-        return ""
-    return ""
-
-
-def _parse_head(contract: Contract, text: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
-    """The first records of a text, and the number of physical lines up to the end of each."""
-    dialect = contract.dialect
-    rows = csv.reader(
-        io.StringIO(text, newline=""),
-        delimiter=delimiter,
-        quotechar=dialect.quotechar,
-        escapechar=dialect.escapechar,
-        doublequote=dialect.escapechar is None,
-    )
-    records, lines = [], []
-    try:
-        for row in rows:
-            records.append(row)
-            lines.append(rows.line_num)
-            if len(records) >= HEADER_SEARCH_ROWS:
-                break
-    except csv.Error:
-        # a cell beyond the csv module's bound: no header is that long, what came before counts
-        pass
-    return records or [[]], lines or [1]
 
 
 class DelimitedReader:
@@ -140,7 +59,7 @@ class DelimitedReader:
             return
         try:
             yield from self._read(self._layout, self._header)
-        except StreamError as error:
+        except (StreamError, FileRejected) as error:
             raise FileRejected(error.rule, error.reason, self._rows()) from error
         if self._totals:
             self.notes.append(Note("totals_row", "a totals row is no row", rows=self._totals))
@@ -199,7 +118,8 @@ class DelimitedReader:
             else:
                 text = carried
                 records = split_records(text.data, grammar, is_last=True)
-            yield from self._rows_of(records, text, header, line)
+            if len(records.first):
+                yield from self._rows_of(Block(records, text, line), header)
             line += records.line_ends
             carried = _rest(text, records.consumed)
             if block is not None and block.is_overlong:
@@ -209,61 +129,51 @@ class DelimitedReader:
                 )  # fmt: skip
                 line += 1
 
-    def _rows_of(
-        self, records: Records, text: TextLines, header: Header, line: int
-    ) -> Iterator[pa.RecordBatch]:
+    def _rows_of(self, block: Block, header: Header) -> Iterator[pa.RecordBatch]:
         """Sort the records of a block into good rows, rejects and what is no row."""
-        count = len(records.first)
-        if not count:
-            return
-        is_row = ~self._find_no_rows(records)
+        records = block.records
+        is_row = ~self._find_no_rows(block)
         fits = records.width == header.width
         if not fits.all():
             fits |= _has_empty_surplus(records, header.width)
-        numbers = records.line.astype(np.int64) + line
-        self._reject(records, is_row & records.is_broken, numbers, "broken_quote",
-                     "a quoted field is not closed as it should be")  # fmt: skip
         sound = is_row & ~records.is_broken
-        self._reject(records, sound & ~fits, numbers, "field_count",
+        self._reject(block, is_row & records.is_broken, "broken_quote",
+                     "a quoted field is not closed as it should be")  # fmt: skip
+        self._reject(block, sound & ~fits, "field_count",
                      f"the record does not have {header.width} fields as the header")  # fmt: skip
         good = np.flatnonzero(sound & fits)
-        good = self._without_repeated_header(records, good, header, numbers)
+        good = self._without_repeated_header(block, good, header)
         if len(good):
-            yield self._build(records, good, header, numbers[good], text)
+            yield self._build(block, good, header)
 
-    def _build(
-        self, records: Records, good: Any, header: Header, numbers: Any, text: TextLines
-    ) -> pa.RecordBatch:
-        cells = _Cells(records)
-        columns = {
-            name: cells.column(good, position) for name, position in header.positions.items()
-        }
-        extras = {name: cells.column(good, position) for name, position in header.extras.items()}
+    def _build(self, block: Block, good: Any, header: Header) -> pa.RecordBatch:
+        extras = {name: block.column(good, at) for name, at in header.extras.items()}
         raw: dict[int, str] = {}
-        for offset, original in text.repaired.items():
-            record = int(np.searchsorted(records.start, offset, side="right")) - 1
+        for record in block.repaired_records() if block.text.repaired else ():
             place = int(np.searchsorted(good, record))
             if place < len(good) and good[place] == record:
-                raw[place] = f"{raw[place]}\n{original}" if place in raw else original
+                raw[place] = block.original(record)
         return row_batch(
-            self.contract, columns, numbers, extra=objects_of(extras) if extras else None, raw=raw
+            self.contract,
+            {name: block.column(good, at) for name, at in header.positions.items()},
+            block.numbers[good],
+            extra=objects_of(extras) if extras else None,
+            raw=raw,
         )
 
-    def _reject(self, records: Records, which: Any, numbers: Any, rule: str, reason: str) -> None:
+    def _reject(self, block: Block, which: Any, rule: str, reason: str) -> None:
         index = np.flatnonzero(which)
         if len(index):
-            originals = [
-                records.data[records.start[i] : records.end[i]].decode() for i in index.tolist()
-            ]
-            self._rejects.add(numbers[index].tolist(), rule, reason, originals)
+            originals = [block.original(record) for record in index.tolist()]
+            self._rejects.add(block.numbers[index].tolist(), rule, reason, originals)
 
-    def _find_no_rows(self, records: Records) -> Any:
+    def _find_no_rows(self, block: Block) -> Any:
         """Which records are empty or totals rows.
 
         Only records whose first field is empty, or begins like a blank or a totals word, can be;
         of these the text decides, and the few that are left are looked at one by one.
         """
-        cells = _Cells(records)
+        records = block.records
         first, end = records.field_start[records.first], records.field_end[records.first]
         content = np.frombuffer(records.content, np.uint8)
         begins = content[np.minimum(first, max(0, len(content) - 1))] if len(content) else first
@@ -271,67 +181,32 @@ class DelimitedReader:
         no_rows = np.zeros(len(records.first), bool)
         if not len(suspects):
             return no_rows
-        texts = cells.texts(suspects)
+        texts = block.texts(suspects)
         filled = truth(pc.match_substring_regex(texts, _FILLED))
         totals = truth(pc.match_substring_regex(texts, "|".join(TOTALS_WORDS)))
         for record in suspects[~filled | totals].tolist():
-            values = cells.record(record)
+            values = block.values(record)
             is_total = is_totals(values)
             self._totals += is_total
             no_rows[record] = is_total or not any(v.strip(_BLANKS) for v in values)
         return no_rows
 
-    def _without_repeated_header(
-        self, records: Records, good: Any, header: Header, numbers: Any
-    ) -> Any:
+    def _without_repeated_header(self, block: Block, good: Any, header: Header) -> Any:
         """Reject records that are the header again."""
-        cells = _Cells(records)
         position = next(iter(header.positions.values()))
-        first = cells.column(good, position)
+        first = block.column(good, position)
         suspects = good[truth(pc.equal(first, header.cells[position]))]
         repeated = [
             record
             for record in suspects.tolist()
-            if count_matches(self.contract, cells.record(record)) == len(header.positions)
+            if count_matches(self.contract, block.values(record)) == len(header.positions)
         ]
         if not repeated:
             return good
-        which = np.zeros(len(records.first), bool)
+        which = np.zeros(len(block.records.first), bool)
         which[repeated] = True
-        self._reject(records, which, numbers, "repeated_header", "the record is the header again")
+        self._reject(block, which, "repeated_header", "the record is the header again")
         return good[~which[good]]
-
-
-class _Cells:
-    """The fields of a block as Arrow arrays over its bytes."""
-
-    def __init__(self, records: Records) -> None:
-        self._records = records
-        self._all = _ranges(records.content, records.field_start, records.field_end)
-
-    def column(self, records: Any, position: int) -> Any:
-        """The field at `position` of the given records."""
-        return self._all.take(int64_array(2 * (self._records.first[records] + position)))
-
-    def texts(self, records: Any) -> Any:
-        """The text of the given records, as delivered."""
-        whole = _ranges(self._records.data, self._records.start, self._records.end)
-        return whole.take(int64_array(2 * records))
-
-    def record(self, record: int) -> Sequence[str]:
-        """The values of one record."""
-        first, width = int(self._records.first[record]), int(self._records.width[record])
-        values: list[str] = self._all[2 * first : 2 * (first + width) : 2].to_pylist()
-        return values
-
-
-def _ranges(content: Any, start: Any, end: Any) -> Any:
-    """Ascending ranges of UTF-8 bytes as a string array: each even element is one of them."""
-    offsets = np.empty(2 * len(start) + 1, np.int32)
-    offsets[0:-1:2] = start
-    offsets[1::2] = end
-    offsets[-1] = len(content)
-    return pa.StringArray.from_buffers(2 * len(start), pa.py_buffer(offsets), pa.py_buffer(content))
 
 
 def _has_empty_surplus(records: Records, width: int) -> Any:

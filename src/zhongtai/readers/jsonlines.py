@@ -65,7 +65,7 @@ class JsonLinesReader:
                     is_empty = False
                     yield from self._read(connection, block, line)
                     line += 1 if block.is_overlong else block.data.count(b"\n")
-            except StreamError as error:
+            except (StreamError, FileRejected) as error:
                 raise FileRejected(error.rule, error.reason, self._count()) from error
         if is_empty:
             self.notes.append(Note("empty_file", "the file holds no record"))
@@ -87,6 +87,8 @@ class JsonLinesReader:
                 [line], "record_too_long", "the line is too long; only its start is kept",
                 [block.data.decode()],
             )  # fmt: skip
+            return
+        if not block.data:
             return
         rows = _split_lines(block, line)
         if not len(rows.lines):
@@ -233,6 +235,7 @@ def _split_lines(block: TextLines, line: int) -> _Rows:
     raw = {
         int(np.searchsorted(offsets, offset, side="right")) - 1: original
         for offset, original in block.repaired.items()
+        if offset < len(buffer)
     }
     rows = _Rows(lines, np.arange(line, line + len(ends), dtype=np.int64), raw)
     suspects = np.flatnonzero(_IS_BLANK[buffer[offsets[:-1]]])

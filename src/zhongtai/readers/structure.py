@@ -70,9 +70,9 @@ class _Marks:
 
 
 def split_records(data: bytes, grammar: Grammar, *, is_last: bool) -> Records:
-    """Find all records of `data`, which begins with a record and ends with a line end.
+    """Find all records of `data`, which begins with a record.
 
-    Unless `is_last`, a record whose quoted field is still open stays unconsumed.
+    Unless `is_last`, a record that has not ended stays unconsumed.
     """
     padded = np.frombuffer(data + b"\0", np.uint8)
     marks = _find_marks(padded, grammar)
@@ -85,7 +85,11 @@ def split_records(data: bytes, grammar: Grammar, *, is_last: bool) -> Records:
         outside = (np.concatenate(([0], depth))[before] == 0) & (separators < consumed)
         separators, is_end = separators[outside], is_end[outside]
     is_ended = len(separators) and is_end[-1] and separators[-1] == len(data) - 1
-    if is_last and data and not is_ended:
+    if not is_last:
+        whole = int(np.flatnonzero(is_end)[-1]) + 1 if is_end.any() else 0
+        separators, is_end = separators[:whole], is_end[:whole]
+        consumed = int(separators[-1]) + 1 if whole else 0
+    elif data and not is_ended:
         separators = np.append(separators, np.int32(len(data)))
         is_end = np.append(is_end, True)
     marks.outside, marks.outside_end = separators, is_end

@@ -1,0 +1,74 @@
+"""The records of a block of delimited text, as Arrow arrays over its bytes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from zhongtai.readers.encoding import TextLines
+from zhongtai.readers.records import int64_array
+from zhongtai.readers.structure import Records
+
+
+@dataclass
+class Block:
+    """Records with the text they were found in; `line` is the number of its first line."""
+
+    records: Records
+    text: TextLines
+    line: int
+
+    @cached_property
+    def numbers(self) -> Any:
+        """The physical line on which each record begins, as an int64 ndarray."""
+        return self.records.line.astype(np.int64) + self.line
+
+    @cached_property
+    def _fields(self) -> Any:
+        records = self.records
+        return _ranges(records.content, records.field_start, records.field_end)
+
+    def column(self, records: Any, position: int) -> Any:
+        """The field at `position` of the given records (an ndarray of indices)."""
+        return self._fields.take(int64_array(2 * (self.records.first[records] + position)))
+
+    def texts(self, records: Any) -> Any:
+        """The text of the given records, decoded."""
+        whole = _ranges(self.records.data, self.records.start, self.records.end)
+        return whole.take(int64_array(2 * records))
+
+    def values(self, record: int) -> Sequence[str]:
+        """The fields of one record."""
+        first, width = int(self.records.first[record]), int(self.records.width[record])
+        values: list[str] = self._fields[2 * first : 2 * (first + width) : 2].to_pylist()
+        return values
+
+    def original(self, record: int) -> str:
+        """The text of one record as delivered."""
+        start, end = int(self.records.start[record]), int(self.records.end[record])
+        repaired = self.text.repaired
+        lines, offset = [], start
+        for line in self.records.data[start:end].splitlines(keepends=True) or [b""]:
+            content = line.rstrip(b"\r\n")
+            lines.append(repaired.get(offset, content.decode()))
+            lines.append(line[len(content) :].decode())
+            offset += len(line)
+        return "".join(lines)
+
+    def repaired_records(self) -> Any:
+        """Records of which at least one line was repaired, in order."""
+        offsets = np.array(sorted(self.text.repaired), np.int64)
+        offsets = offsets[offsets < self.records.consumed]
+        return np.unique(np.searchsorted(self.records.start, offsets, side="right") - 1)
+
+
+def _ranges(content: Any, start: Any, end: Any) -> Any:
+    """Ascending ranges of UTF-8 bytes as a string array: each even element is one of them."""
+    offsets = np.empty(2 * len(start) + 1, np.int32)
+    offsets[0:-1:2] = start
+    offsets[1::2] = end
+    offsets[-1] = len(content)
+    return pa.StringArray.from_buffers(2 * len(start), pa.py_buffer(offsets), pa.py_buffer(content))

@@ -1,0 +1,83 @@
+"""How a delimited file is laid out: its encoding, its delimiter, where its header is."""
+
+import csv
+import io
+from dataclasses import dataclass
+from pathlib import Path
+
+from zhongtai.contracts import Contract
+from zhongtai.readers.bytestream import StreamError
+from zhongtai.readers.encoding import Encoding, decide_encoding, read_text
+from zhongtai.readers.header import BLANK_CHARACTERS, HEADER_SEARCH_ROWS, find_header
+
+_HEAD_BYTES = 256 << 10
+_OTHER_DELIMITERS = ",\t;|"
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a delimited file is laid out. `header` None: the file holds no record at all.
+
+    `lines` is how many physical lines come before the first record, the header's included.
+    `width` counts the header's cells, nameless ones at its end too.
+    """
+
+    encoding: Encoding
+    delimiter: str
+    record: tuple[str, ...]
+    lines: int
+    width: int
+
+
+def find_layout(contract: Contract, path: Path) -> Layout | None:
+    """Where the header is and what separates its names; None for a file without any record.
+
+    A layout without a recognised header has an empty `record`; its first line is then skipped.
+    """
+    encoding = decide_encoding(path, contract.encodings)
+    text = _head(path, encoding)
+    if not text.strip(BLANK_CHARACTERS + "\r\n"):
+        return None
+    own = contract.dialect.delimiter
+    for delimiter in dict.fromkeys(own + _OTHER_DELIMITERS):
+        records, lines = _parse_head(contract, text, delimiter)
+        position = find_header(contract, records)
+        if position >= 0:
+            record = tuple(records[position])
+            return Layout(encoding, delimiter, record, lines[position], len(record))
+    records, lines = _parse_head(contract, text, own)
+    first = next((i for i, r in enumerate(records) if any(c.strip() for c in r)), 0)
+    return Layout(encoding, own, (), lines[first], len(records[first]))
+
+
+def _head(path: Path, encoding: Encoding) -> str:
+    """The beginning of the text."""
+    try:
+        for lines in read_text(path, encoding, returns=True):
+            return lines.data[:_HEAD_BYTES].decode("utf-8", "ignore")
+    except StreamError:
+        return ""
+    return ""
+
+
+def _parse_head(contract: Contract, text: str, delimiter: str) -> tuple[list[list[str]], list[int]]:
+    """The first records of a text, and the number of physical lines up to the end of each."""
+    dialect = contract.dialect
+    rows = csv.reader(
+        io.StringIO(text, newline=""),
+        delimiter=delimiter,
+        quotechar=dialect.quotechar,
+        escapechar=dialect.escapechar,
+        doublequote=dialect.escapechar is None,
+    )
+    records, lines = [], []
+    try:
+        for row in rows:
+            records.append(row)
+            lines.append(rows.line_num)
+            if len(records) >= HEADER_SEARCH_ROWS:
+                break
+    except csv.Error:
+        # a cell beyond the csv module's bound: no header is that long, what came before counts
+        pass
+    return records or [[]], lines or [1]
