@@ -4,7 +4,6 @@ One column of the kind is declared in a contract, its staging model is generated
 cells are delivered through the warehouse and dbt as any export would be.
 """
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ import pytest
 import yaml
 
 from raw_parts import AS_OF, deliver
+from staging_project import copy_skeleton
 from zhongtai import scaffold, warehouse
 from zhongtai.contracts import load_contracts
 from zhongtai.database import connect
@@ -35,21 +35,7 @@ def read(kind: str, name: str) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A dbt project with the real macros and one generated model per kind."""
-    project = tmp_path_factory.mktemp("cases")
-    for kept in ("dbt_project.yml", "profiles.yml", "selectors.yml", "macros", "tests"):
-        source = ROOT / "dbt_project" / kept
-        target = project / "dbt_project" / kept
-        target.parent.mkdir(exist_ok=True)
-        shutil.copytree(source, target) if source.is_dir() else shutil.copy(source, target)
-    models = project / "dbt_project" / "models"
-    for folder in ("intermediate/identity", "intermediate/users", "intermediate/tags", "marts"):
-        (models / folder).mkdir(parents=True)
-    for kept in ("columns.md", "_sources_meta.yml"):
-        shutil.copy(ROOT / "dbt_project" / "models" / kept, models)
-    (project / "seeds").mkdir()
-    for seed in ("null_words", "placeholder_mobiles"):
-        shutil.copy(ROOT / "seeds" / f"{seed}.csv", project / "seeds")
-        shutil.copy(ROOT / "seeds" / f"{seed}.yml", project / "seeds")
+    project = copy_skeleton(tmp_path_factory.mktemp("cases"))
     contracts = project / "expectations" / "raw"
     contracts.mkdir(parents=True)
     for kind in KINDS:
