@@ -109,6 +109,7 @@ def _vary_text(parcels: Parcels, log: DirtLog) -> Parcels:
         style = replace(parcels[0].style, bom=True).including("blank_lines", "broken_lines")
         parcels = _restyle(parcels, 0, log, "broken_json", style)
         log.note("time_in_seconds", parcels[0].entity, ("time", "", ""), "cleaned")
+        log.note("clock_skew", parcels[0].entity, ("time", "", ""), "loaded")
         log.note("json_in_string", parcels[0].entity, ("properties", "", ""), "cleaned")
         log.note("event_in_future", parcels[0].entity, ("time", "", ""), "row_quarantined")
     return parcels

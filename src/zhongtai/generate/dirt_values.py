@@ -25,12 +25,16 @@ SPARED = {
     "left_on",
 }
 SPARED_ENTITIES = {"app.events", "miniprogram.events"}
+# Only remarks lose their meaning: in a code or a channel the loss would be one more value.
+FREE_TEXT = {"地址", "评论", "跟进结果", "职业", "承诺权益", "产品名称", "预算区间", "address"}
+SPOILING = {"formula", "undecodable_bytes", "cut_at_30"}
 UNKNOWN_WORDS = {
     "dms.store_visits": ("到店方式", "直播团购"),
     "crm.complaints": ("来源", "微博"),
     "workforce.content_posts": ("platform", "快手"),
     "partner.members": ("kind", "供应商"),
 }
+OUTCOMES = {"formula": "no_formula_published", "undecodable_bytes": "loaded"}
 FUTURE = "2099-01-01 08:00:00"
 
 
@@ -99,8 +103,8 @@ def _applicable(entity: Entity, column: str, kind: str) -> list[Mangling]:
         fitting = [mangling for mangling in fitting if not mangling.lossy]
     if entity.format != "csv":
         fitting = [mangling for mangling in fitting if mangling.name != "undecodable_bytes"]
-    if column == "name" or entity.format == "adf":
-        fitting = [mangling for mangling in fitting if mangling.name not in ("formula", "blanks")]
+    if column not in FREE_TEXT:
+        fitting = [mangling for mangling in fitting if mangling.name not in SPOILING]
     return fitting
 
 
@@ -147,7 +151,7 @@ def _write(
         changed.append(row)
         texts.append(written[0])
         survivors.append(written[1])
-        outcome = "value_lost" if written[1] is None else "cleaned"
+        outcome = OUTCOMES.get(mangling.name, "value_lost" if written[1] is None else "cleaned")
         log.note(mangling.name, frame.entity, (name, keys[row].as_py(), ""), outcome)
     rows = np.array(changed, dtype=np.int64)
     spelled.write_differently(name, rows, texts)

@@ -13,6 +13,7 @@ from zhongtai.generate.dirt_files import disturb
 from zhongtai.generate.dirt_values import DirtLog, soil
 from zhongtai.generate.dms import dms_frames
 from zhongtai.generate.frames import Frame
+from zhongtai.generate.governance import governance_frames
 from zhongtai.generate.miniprogram import miniprogram_events
 from zhongtai.generate.parcels import plain_parcels
 from zhongtai.generate.partner import partner_frames
@@ -28,6 +29,15 @@ from zhongtai.generate.workforce import workforce_frames
 from zhongtai.generate.world import World, build_world
 
 DEFAULT_DIRT = 0.02
+BUILDERS = (
+    crm_frames,
+    service_frames,
+    governance_frames,
+    dms_frames,
+    aftersales_frames,
+    partner_frames,
+    workforce_frames,
+)
 HOLIDAYS = Path(__file__).parents[3] / "seeds" / "holidays.csv"
 
 
@@ -102,9 +112,8 @@ def all_frames(world: World) -> Iterator[Frame]:
     yield app_events(world)
     yield miniprogram_events(world)
     yield from website_frames(world)
-    for build in (crm_frames, service_frames, dms_frames, aftersales_frames, partner_frames):
+    for build in BUILDERS:
         yield from build(world)
-    yield from workforce_frames(world)
 
 
 def _refuse_nonsense(out: Path, people: int, days: int, waves: int, dirt: float) -> None:

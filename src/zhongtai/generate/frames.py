@@ -12,6 +12,8 @@ from zhongtai.generate.draws import MISSING, Array, rows_of
 from zhongtai.generate.timeline import Timeline
 
 NOBODY = -1
+# Fates of rows that load and are set aside later, when persons are known.
+SHARED_VALUE, UNKNOWN_TAG = "shared_value", "unknown_tag"
 TYPES: dict[str, pa.DataType] = {
     "ts": pa.timestamp("s"),
     "date": pa.date32(),
@@ -45,10 +47,20 @@ class Frame:
     def __len__(self) -> int:
         return int(self.table.num_rows)
 
+    @property
+    def is_good(self) -> Array:
+        """Which rows are to be loaded."""
+        return loads(self.fate)
+
     def replace_column(self, name: str, values: pa.Array) -> None:
         """Put other values into a column."""
         place = self.table.schema.get_field_index(name)
         self.table = self.table.set_column(place, self.table.schema.field(place), values)
+
+
+def loads(fates: Array) -> Array:
+    """Return which fates are those of rows that load."""
+    return np.isin(fates.astype(str), ["", SHARED_VALUE, UNKNOWN_TAG])
 
 
 def typed(values: Any, kind: str) -> pa.Array:

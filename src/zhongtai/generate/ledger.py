@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from zhongtai.generate.draws import Array
+from zhongtai.generate.frames import loads
 from zhongtai.generate.post import FILE_VERDICTS, UNCOUNTABLE, Delivered
 
 SCHEMA = pa.schema(
@@ -26,6 +27,7 @@ SCHEMA = pa.schema(
         ("rows_quarantined", pa.int64()),
         ("rows_duplicate", pa.int64()),
         ("row_reasons", pa.string()),
+        ("rows_doubtful", pa.int64()),
     ]
 )
 
@@ -35,7 +37,8 @@ def ledger_of(delivered: Iterable[Delivered], *, by_wave: bool) -> pa.Table:
 
     Within a wave (or the whole landing folder) files of an entity are taken by the manifest's
     export time, then by path. `rows_in` and its parts are null where a spoilt file's rows cannot
-    be counted; a file that is not complete has status `not_complete` and is not in the ledger.
+    be counted; `rows_doubtful` of the loaded rows may be set aside instead, once persons are known
+    (manual tags); a file that is not complete has status `not_complete` and is not in the ledger.
     Without `by_wave` a file that was written again under its name counts in its last form only.
     """
     files = list(delivered)
@@ -87,7 +90,7 @@ def _verdict(file: Delivered, known_bytes: set[str]) -> str:
 
 
 def _count(file: Delivered, known: Array) -> tuple[tuple[int, int, int], Array]:
-    good = file.identity[file.fates == ""]
+    good = file.identity[loads(file.fates)]
     quarantined = len(file.identity) - len(good)
     if not file.parcel.entity.is_immutable:
         return (len(good), quarantined, 0), known
@@ -116,11 +119,12 @@ def _row(file: Delivered, verdict: str, counts: tuple[int, int, int]) -> dict[st
         "rows_loaded": None if uncountable else loaded,
         "rows_quarantined": None if uncountable else quarantined,
         "rows_duplicate": None if uncountable else duplicate,
+        "rows_doubtful": int((loads(file.fates) & (file.fates != "")).sum()),
         "row_reasons": str(reasons) if verdict == "loaded" and reasons else "",
     }
 
 
 def _reasons(file: Delivered) -> tuple[list[str], list[int]]:
-    bad = [str(fate) for fate in file.fates[file.fates != ""]]
+    bad = [str(fate) for fate in file.fates[~loads(file.fates)]]
     names = sorted(set(bad))
     return names, [bad.count(name) for name in names]

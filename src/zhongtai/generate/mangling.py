@@ -52,7 +52,7 @@ def _cut(value: str, number: int) -> Mangled:  # noqa: ARG001
 
 
 def _formula(value: str, number: int) -> Mangled:  # noqa: ARG001
-    return FORMULA, FORMULA
+    return FORMULA, None
 
 
 def _undecodable(value: str, number: int) -> Mangled:  # noqa: ARG001

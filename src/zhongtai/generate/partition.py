@@ -71,7 +71,7 @@ class Records:
 
 def newest(frame: Frame) -> Frame:
     """Return the good rows that count: the newest version of each key, or its first delivery."""
-    good = np.flatnonzero(frame.fate == "")
+    good = np.flatnonzero(frame.is_good)
     keys = record_keys(frame).take(pa.array(good)).dictionary_encode().indices.to_numpy()
     order = np.zeros(len(good), dtype=np.int64)
     if frame.entity.version:
@@ -106,7 +106,7 @@ def records_of(frame: Frame) -> Records | None:
 
 
 def _subject_records(frame: Frame) -> Records:
-    good = np.flatnonzero(frame.fate == "")
+    good = np.flatnonzero(frame.is_good)
     subject = frame.table.column(SUBJECTS[frame.entity.full_name]).take(pa.array(good))
     encoded = subject.combine_chunks().dictionary_encode()
     code = encoded.indices.to_numpy()

@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 
 from zhongtai.generate import names
-from zhongtai.generate.crm import cities, known_to_crm, provinces
+from zhongtai.generate.crm import cities, provinces
 from zhongtai.generate.draws import (
     MISSING,
     Array,
@@ -30,14 +30,12 @@ ASKS = "<p>想了解<b>优惠</b> &amp; 试驾</p>"
 
 
 def service_frames(world: World) -> list[Frame]:
-    """Return complaints, surveys, owner contacts, third-party leads, tags and erasure requests."""
+    """Return complaints, surveys, owner contacts and third-party leads."""
     return [
         _complaints(world),
         _surveys(world),
         _owner_contacts(world),
         _adf_leads(world),
-        _manual_tags(world),
-        _erasure_requests(world),
     ]
 
 
@@ -72,7 +70,9 @@ def _complaints(world: World) -> Frame:
         slow, rng.integers(10 * HOUR, 60 * HOUR, count), rng.integers(600, 10 * HOUR, count)
     )
     contacted = later(notified, wait, rng.random(count) < 0.92)
-    resolved = later(contacted, rng.integers(HOUR, 8 * DAY, count), rng.random(count) < 0.85)
+    quick = rng.random(count) < 0.4
+    effort = rng.integers(HOUR, np.where(quick, 14 * HOUR, 8 * DAY))
+    resolved = later(contacted, effort, rng.random(count) < 0.85)
     revisited = later(resolved, rng.integers(HOUR, 4 * DAY, count), rng.random(count) < 0.85)
     closed = later(revisited, rng.integers(600, DAY, count))
     versions = versions_of(
@@ -187,56 +187,3 @@ def _adf_leads(world: World) -> Frame:
         "vendor_id": world.dealer_code(dealer), "provider_name": joined(source, ".example"),
     }  # fmt: skip
     return build_frame("crm.adf_leads", columns, person, world.timeline.batch_of(at, 7))
-
-
-TAG_KINDS = ("mobile", "unionid", "login_id", "crm_customer_id")
-MANUAL_TAGS = ("vip", "key_account", "media")
-
-
-def _manual_tags(world: World) -> Frame:
-    rng = draw_from(world.seed, "manual tags")
-    people = world.people
-    known = np.flatnonzero(known_to_crm(world))
-    count = max(8, len(people) // 200)
-    person = rng.choice(known, min(count, len(known)), replace=False)
-    count = len(person)
-    login = people.login.is_valid().to_numpy(zero_copy_only=False)[person]
-    kind = np.where(login, rng.choice([0, 2, 3], count), rng.choice([0, 3], count))
-    value = chosen(kind == 0, rows_of(people.mobile, person), rows_of(people.crm[0], person))
-    value = chosen(kind == 2, rows_of(people.login, person), value)
-    created = _some_times(rng, world, count)
-    back = later(created, rng.integers(DAY, 10 * DAY, count), rng.random(count) < 0.1)
-    versions = versions_of(world.timeline, 7, created, back)
-    columns = {
-        "标识类型": pick(TAG_KINDS, kind), "标识值": value,
-        "tag_id": pick_any(rng, MANUAL_TAGS, count),
-        "作者": world.staff_id(rng.integers(0, len(world.staff), count)),
-        "原因": pick_any(rng, ("大客户", "媒体老师", "多次复购"), count),
-        "到期时间": created + 180 * DAY,
-    }  # fmt: skip
-    shown = {name: versions.take(values) for name, values in columns.items()}
-    shown["value"] = chosen(versions.seen(back) != MISSING, pa.scalar(None, pa.string()), "true")
-    shown["更新时间"] = versions.latest(created, back)
-    return build_frame("crm.manual_tags", shown, person[versions.row], versions.batch)
-
-
-def _erasure_requests(world: World) -> Frame:
-    """Return a few requests of the last day, of persons outside households."""
-    rng = draw_from(world.seed, "erasures")
-    people, end = world.people, world.timeline.end
-    in_house = people.household >= 0
-    in_house[people.household[in_house]] = True
-    plain = np.flatnonzero(known_to_crm(world) & ~in_house)
-    plain = np.setdiff1d(plain, np.r_[world.staff.person, world.members.person])
-    person = rng.choice(plain, min(4, len(plain)), replace=False)
-    count = len(person)
-    by_crm = np.arange(count) % 2 == 1
-    columns = {
-        "申请ID": joined("SQ", padded(np.arange(count) + 1, 6)),
-        "标识类型": pick(["mobile", "crm_customer_id"], by_crm.astype(int)),
-        "标识值": chosen(by_crm, rows_of(people.crm[0], person), rows_of(people.mobile, person)),
-        "申请时间": np.full(count, end - 10 * HOUR) + np.arange(count) * 61,
-        "类型": pick(["删除", "撤回同意"], (np.arange(count) == count - 1).astype(int)),
-    }  # fmt: skip
-    batch = np.full(count, world.timeline.days - 1)
-    return build_frame("crm.erasure_requests", columns, person, batch)

@@ -204,8 +204,8 @@ def _responses(
     closed = _holidays(holidays)
     table = connection.execute(
         "select id, epoch(dispatched)::bigint as d, "
-        "epoch(greatest(contacted, dispatched))::bigint as c from funnel "
-        "where dispatched is not null and not test"
+        "if(contacted is null, null, epoch(greatest(contacted, dispatched)))::bigint as c "
+        "from funnel where dispatched is not null and not test"
     ).to_arrow_table()
     sent = table.column("d").to_numpy()
     answered = table.column("c").fill_null(-1).to_numpy()
