@@ -298,16 +298,7 @@ LOST = {"status": "战败", "created_at": OLD, "lost_at": as_utc("2026-08-01")}
     [
         pytest.param([behaves(event("$AppStart"))], "认知", id="opened-the-app"),
         pytest.param([behaves(event("ViewSeries", series_code="A"))], "认知", id="one-series"),
-        pytest.param(
-            [
-                behaves(
-                    event("ViewSeries", "device", series_code="A"),
-                    event("ViewSeries", series_code="B", at=AS_OF),
-                )
-            ],
-            "对比",
-            id="two-series",
-        ),  # fmt: skip
+        pytest.param([behaves(*TWO_SERIES)], "对比", id="two-series"),
         pytest.param([behaves(event("ClickFinance", series_code="A"))], "决策", id="finance"),
         pytest.param([behaves(event("ClickFinance", at=OLD))], "流失", id="silent-for-180-days"),
         pytest.param([leads(lead(created_at=RECENT))], "对比", id="open-lead"),
