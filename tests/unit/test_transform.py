@@ -1,0 +1,154 @@
+"""dbt in this process: results in the ledger, failures by name, nothing personal in messages."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from raw_parts import AS_OF, deliver
+from staging_project import copy_staging
+from zhongtai import warehouse
+from zhongtai.contracts import load_contracts
+from zhongtai.database import connect
+from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.runs import start_run
+from zhongtai.settings import Settings, load_settings
+from zhongtai.transform import SELECTORS, parse_project, run_dbt, without_values
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def small(tmp_path: Path, settings: Settings) -> Settings:
+    """Settings on a project of two staging models, quick to build."""
+    project = copy_staging(tmp_path / "project")
+    kept = {"partner__rewards", "dms__dealers"}
+    for contract in (project / "expectations/raw").glob("*.yml"):
+        if contract.stem not in kept:
+            contract.unlink()
+    for model in (project / "dbt_project/models/staging").rglob("stg_*.*"):
+        if model.stem.removeprefix("stg_") not in kept:
+            model.unlink()
+    return load_settings(
+        home=settings.home,
+        project_dir=project,
+        database_url=settings.database_url.get_secret_value(),
+    )
+
+
+def test_results_reach_the_ledger_and_a_second_run_stages_only_what_is_new(small: Settings) -> None:
+    contracts = load_contracts(small.project_dir)
+    rewards = contracts["partner.rewards"]
+    with connect(small) as connection:
+        run = start_run(connection, "test", AS_OF)
+    deliver(small, run, rewards, [{"reward_id": "1", "updated_at": "2026-03-01"}], file="1.csv")
+    warehouse.prepare(small, contracts, run)
+    report = run_dbt(small, run, "staging")
+    assert report.failed == ()
+    assert {node.resource_type for node in report.nodes} == {"seed", "model", "test"}
+    with connect(small) as connection:
+        recorded = connection.execute(
+            "select count(*), min(seconds) >= 0 from ledger.node_results where run_id = %s",
+            [run.run_id],
+        ).fetchone()
+    assert recorded == (len(report.nodes), True)
+
+    deliver(small, run, rewards, [{"reward_id": "2", "updated_at": "2026-03-01"}], file="2.csv")
+    warehouse.prepare(small, contracts, run)
+    run_dbt(small, run, "staging")
+    with warehouse.open_build(small) as build:
+        staged = build.execute("select count(*) from staging.stg_partner__rewards").fetchone()
+        seen = build.execute("select count(*) from meta.staged_parts").fetchone()
+        comment = build.execute(
+            "select comment from duckdb_columns() where schema_name = 'staging'"
+            " and table_name = 'stg_partner__rewards' and column_name = 'amount_fen'"
+        ).fetchone()
+    assert (staged, seen) == ((2,), (2,))
+    assert comment == (rewards.by_delivered["amount_fen"].description,)
+
+    run_dbt(small, run, "staging", full_refresh=True)
+    with warehouse.open_build(small) as build:
+        rebuilt = build.execute("select count(*) from staging.stg_partner__rewards").fetchone()
+    assert rebuilt == (2,)
+
+
+def test_a_failed_node_is_named_without_the_value_that_broke_it(
+    small: Settings, capfd: pytest.CaptureFixture[str]
+) -> None:
+    model = small.project_dir / "dbt_project/models/staging/partner/stg_partner__rewards.sql"
+    model.write_text("select cast('person@example.com' as integer) as record_key", "utf-8")
+    contracts = load_contracts(small.project_dir)
+    with connect(small) as connection:
+        run = start_run(connection, "test", AS_OF)
+    warehouse.prepare(small, contracts, run)
+    with pytest.raises(ZhongtaiError, match=r"model\.zhongtai\.stg_partner__rewards") as caught:
+        run_dbt(small, run, "staging")
+    said = str(caught.value) + "".join(capfd.readouterr())
+    said += small.path("logs", "dbt.log").read_text("utf-8")
+    assert "Could not convert" in said
+    assert "person@" not in said
+    with warehouse.open_build(small) as build:
+        staged = build.execute("select table_name from meta.staged_models").fetchall()
+    assert staged == [("dms__dealers",)]
+
+
+def test_a_project_that_cannot_be_parsed_is_a_configuration_error(small: Settings) -> None:
+    broken = small.project_dir / "dbt_project/models/staging/stg_broken.sql"
+    broken.write_text("select * from {{ ref('nowhere') }}", "utf-8")
+    with pytest.raises(ConfigurationError, match="nowhere"):
+        parse_project(small)
+
+
+@pytest.mark.parametrize(
+    ("message", "kept"),
+    [
+        (
+            "Could not convert string '13812345678' to INT32",
+            "Could not convert string '…' to INT32",
+        ),
+        ("Duplicate key +86 138-1234-5678", "Duplicate key …"),
+        ("invalid id 11010119900307123X here", "invalid id … here"),
+        ("bad vin LSVAA4182E2184841", "bad vin …"),
+        ("Got 3 results, configured to fail if != 0", "Got 3 results, configured to fail if != 0"),
+        ('column "member_code" not found', 'column "member_code" not found'),
+    ],
+)
+def test_messages_keep_no_values(message: str, kept: str) -> None:
+    assert without_values(message) == kept
+
+
+def test_every_node_belongs_to_one_step_and_every_step_needs_earlier_ones_only(
+    tmp_path: Path,
+) -> None:
+    manifest = json.loads(parse_project(load_settings(home=tmp_path)).read_text("utf-8"))
+    step_of: dict[str, str] = {}
+    tested = set()
+    for step in SELECTORS:
+        for node in selected(tmp_path, step):
+            if node.startswith(("test.", "unit_test.")):
+                tested.add(node)
+            else:
+                assert step_of.setdefault(node, step) == step, f"{node}: {step_of[node]}, {step}"
+    nodes = manifest["nodes"] | manifest["unit_tests"]
+    tests = {name for name in nodes if name.startswith(("test.", "unit_test."))}
+    assert len(step_of) > 60
+    assert set(nodes) - tests == set(step_of)
+    assert tests == tested
+    for node, step in step_of.items():
+        for parent in manifest["nodes"][node]["depends_on"].get("nodes", []):
+            if parent in step_of:
+                assert SELECTORS.index(step_of[parent]) <= SELECTORS.index(step), (node, parent)
+
+
+def selected(home: Path, step: str) -> list[str]:
+    """Unique ids that dbt selects for a step; reuses the parse in `home`."""
+    from dbt.cli.main import dbtRunner
+
+    project = str(ROOT / "dbt_project")
+    arguments = ["--project-dir", project, "--profiles-dir", project, "--quiet"]
+    arguments += ["--target-path", str(home / "dbt" / "target"), "--log-path", str(home)]
+    listing = ["ls", "--selector", step, "--output", "json", "--output-keys", "unique_id"]
+    found = dbtRunner().invoke([*listing, *arguments])
+    assert found.success, found.exception
+    names = [json.loads(line)["unique_id"] for line in found.result]
+    return [name for name in names if not name.startswith("source.")]

@@ -1,0 +1,214 @@
+"""What dbt finds in the working file: the ledger's mirror, the run, and unseen parts only."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from raw_parts import AS_OF, deliver
+from zhongtai import warehouse
+from zhongtai.contracts import Contract, Contracts
+from zhongtai.database import connect
+from zhongtai.runs import Run, start_run
+from zhongtai.settings import Settings, load_settings
+
+STAGED = "create table staging.stg_partner__rewards as select 1 as record_key"
+
+
+@pytest.fixture
+def rewards(contracts: Contracts) -> Contract:
+    return contracts["partner.rewards"]
+
+
+def query(settings: Settings, sql: str) -> list[tuple[Any, ...]]:
+    with warehouse.open_build(settings) as build:
+        return build.execute(sql).fetchall()
+
+
+def reward_ids(settings: Settings) -> list[str]:
+    found = query(settings, "select reward_id from raw.partner__rewards order by all")
+    return [row[0] for row in found]
+
+
+def staging_tables(settings: Settings) -> list[tuple[Any, ...]]:
+    return query(settings, "select table_name from duckdb_tables() where schema_name = 'staging'")
+
+
+def stage_as_dbt_would(settings: Settings) -> None:
+    with warehouse.open_build(settings) as build:
+        build.execute("drop table if exists staging.stg_partner__rewards")
+        build.execute(STAGED)
+    warehouse.record_staged(settings, ["partner__rewards"])
+
+
+def test_the_run_and_the_ledger_are_mirrored_as_naive_utc(
+    settings: Settings, contracts: Contracts, rewards: Contract
+) -> None:
+    with connect(settings) as connection:
+        run = start_run(connection, "test", datetime(2026, 7, 1, tzinfo=UTC))
+    first = deliver(settings, run, rewards, [{"reward_id": "1"}], file="b.csv")
+    exported = datetime(2026, 6, 1, 12, tzinfo=UTC)
+    second = deliver(
+        settings, run, rewards, [{"reward_id": "2"}], file="a.csv", exported_at=exported
+    )
+    warehouse.prepare(settings, contracts, run)
+    assert query(settings, "from meta.run_context") == [(run.run_id, datetime(2026, 7, 1))]  # noqa: DTZ001
+    orders = query(settings, "select delivery_id from meta.deliveries order by delivery_order")
+    assert orders == [(first,), (second,)]
+    assert query(settings, "select typeof(as_of), as_of from meta.deliveries limit 1") == [
+        ("TIMESTAMP", AS_OF.replace(tzinfo=None))
+    ]
+    assert query(settings, "select count(*) from meta.parts") == [(2,)]
+    assert query(settings, "select count(*) from meta.gate_results") == [(0,)]
+
+
+def test_a_path_sorts_before_the_longer_path_that_it_begins(
+    settings: Settings, contracts: Contracts, rewards: Contract, run: Run
+) -> None:
+    longer = deliver(settings, run, rewards, [{"reward_id": "2"}], file="a.csv.2")
+    shorter = deliver(settings, run, rewards, [{"reward_id": "1"}], file="a.csv")
+    warehouse.prepare(settings, contracts, run)
+    orders = query(settings, "select delivery_id from meta.deliveries order by delivery_order")
+    assert orders == [(shorter,), (longer,)]
+
+
+def test_raw_views_hold_the_parts_that_staging_has_not_seen(
+    settings: Settings, contracts: Contracts, rewards: Contract, run: Run
+) -> None:
+    deliver(settings, run, rewards, [{"reward_id": "1"}], file="1.csv")
+    warehouse.prepare(settings, contracts, run)
+    assert reward_ids(settings) == ["1"]
+    stage_as_dbt_would(settings)
+    warehouse.prepare(settings, contracts, run)
+    assert reward_ids(settings) == []
+    deliver(settings, run, rewards, [{"reward_id": "2"}], file="2.csv")
+    warehouse.prepare(settings, contracts, run)
+    assert reward_ids(settings) == ["2"]
+
+
+def test_parts_are_seen_again_after_a_crash_before_they_were_recorded(
+    settings: Settings, contracts: Contracts, rewards: Contract, run: Run
+) -> None:
+    deliver(settings, run, rewards, [{"reward_id": "1"}], file="1.csv")
+    warehouse.prepare(settings, contracts, run)
+    stage_as_dbt_would(settings)
+    deliver(settings, run, rewards, [{"reward_id": "2"}], file="2.csv")
+    warehouse.prepare(settings, contracts, run)
+    warehouse.prepare(settings, contracts, run)
+    assert reward_ids(settings) == ["2"]
+    assert query(settings, "select count(*) from staging.stg_partner__rewards") == [(1,)]
+
+
+def test_an_entity_without_parts_has_a_typed_empty_view(
+    settings: Settings, contracts: Contracts, run: Run
+) -> None:
+    warehouse.prepare(settings, contracts, run)
+    assert query(settings, "select count(*), count(_as_of) from raw.crm__leads") == [(0, 0)]
+    found = query(settings, "select count(*) from duckdb_views() where schema_name = 'raw'")
+    assert found == [(len(contracts),)]
+
+
+def test_a_part_of_an_earlier_contract_lacks_columns_and_still_loads(
+    settings: Settings, contracts: Contracts, rewards: Contract, run: Run
+) -> None:
+    deliver(settings, run, rewards, [{"reward_id": "1"}], file="1.csv", columns=["reward_id"])
+    warehouse.prepare(settings, contracts, run)
+    assert query(settings, "select reward_id, status from raw.partner__rewards") == [("1", None)]
+    deliver(settings, run, rewards, [{"reward_id": "2", "status": "1"}], file="2.csv")
+    warehouse.prepare(settings, contracts, run)
+    found = query(settings, "select reward_id, status from raw.partner__rewards order by all")
+    assert found == [("1", None), ("2", "1")]
+
+
+@pytest.mark.parametrize("change", ["withdrawn", "rewritten"])
+def test_a_staging_table_with_rows_that_no_longer_count_is_built_anew(
+    change: str, settings: Settings, contracts: Contracts, rewards: Contract, run: Run
+) -> None:
+    erased = deliver(settings, run, rewards, [{"reward_id": "1"}], file="1.csv")
+    deliver(settings, run, rewards, [{"reward_id": "2"}], file="2.csv")
+    warehouse.prepare(settings, contracts, run)
+    stage_as_dbt_would(settings)
+    with connect(settings) as connection:
+        connection.execute(
+            "delete from ledger.parts where delivery_id = %s"
+            if change == "withdrawn"
+            else "update ledger.parts set rows = 7 where delivery_id = %s",
+            [erased],
+        )
+    warehouse.prepare(settings, contracts, run)
+    assert reward_ids(settings) == (["2"] if change == "withdrawn" else ["1", "2"])
+    assert staging_tables(settings) == []
+
+
+def test_a_staging_table_of_other_code_is_built_anew(
+    settings: Settings,
+    contracts: Contracts,
+    rewards: Contract,
+    run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    deliver(settings, run, rewards, [{"reward_id": "1"}], file="1.csv")
+    warehouse.prepare(settings, contracts, run)
+    stage_as_dbt_would(settings)
+    monkeypatch.setattr(warehouse, "_STAGING_SEEDS", ())
+    warehouse.prepare(settings, contracts, run)
+    assert reward_ids(settings) == ["1"]
+    assert staging_tables(settings) == []
+
+
+def test_forgotten_staging_is_built_from_all_parts(
+    settings: Settings, contracts: Contracts, rewards: Contract, run: Run
+) -> None:
+    deliver(settings, run, rewards, [{"reward_id": "1"}], file="1.csv")
+    warehouse.prepare(settings, contracts, run)
+    stage_as_dbt_would(settings)
+    warehouse.forget_staging(settings)
+    warehouse.prepare(settings, contracts, run)
+    assert reward_ids(settings) == ["1"]
+
+
+def test_the_vocabulary_of_the_contracts_is_known_to_staging(
+    settings: Settings, contracts: Contracts, run: Run
+) -> None:
+    warehouse.prepare(settings, contracts, run)
+    found = query(
+        settings,
+        "select list(value order by value) from meta.known_values"
+        " where table_name = 'crm__leads' and column_name = 'tier'",
+    )
+    assert found == [(sorted("HABCNODT"),)]
+
+
+def test_a_connection_spills_below_the_home_and_keeps_to_its_limits(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path / "home", memory_limit="300MB", threads=1)
+    with warehouse.open_build(settings) as build:
+        found = build.execute(
+            "select current_setting('temp_directory'), current_setting('threads'),"
+            " current_setting('TimeZone'), current_setting('memory_limit')"
+        ).fetchone()
+    assert found == (str(tmp_path / "home" / "tmp"), 1, "UTC", "286.1 MiB")
+
+
+def test_a_remote_lake_is_known_by_its_protocol(tmp_path: Path) -> None:
+    def protocol(lake: str) -> str | None:
+        return warehouse.lake_protocol(load_settings(home=tmp_path, lake=lake))
+
+    assert protocol("s3://bucket/lake") == "s3"
+    assert protocol("") is None
+    assert protocol("file:///data/lake") is None
+
+
+def test_parts_of_a_remote_lake_are_read_through_fsspec(
+    contracts: Contracts, rewards: Contract, database_url: str, tmp_path: Path
+) -> None:
+    import fsspec
+
+    local = load_settings(home=tmp_path, database_url=database_url, lake=str(tmp_path / "lake"))
+    with connect(local) as connection:
+        run = start_run(connection, "test", AS_OF)
+    deliver(local, run, rewards, [{"reward_id": "1"}], file="1.csv")
+    fsspec.filesystem("memory").put(str(tmp_path / "lake"), "/lake", recursive=True)
+    remote = load_settings(home=tmp_path, database_url=database_url, lake="memory://lake")
+    warehouse.prepare(remote, contracts, run)
+    assert reward_ids(remote) == ["1"]
