@@ -74,8 +74,9 @@ def fingerprint_inputs(
 
 def _list_deliveries(connection: psycopg.Connection) -> list[str]:
     rows = connection.execute(
-        "select delivery_id || status from ledger.deliveries union all"
-        " select part from ledger.parts order by 1"
+        "select concat_ws(' ', delivery_id, status, rows_loaded, rows_quarantined,"
+        " rows_duplicate, rows_suppressed) from ledger.deliveries"
+        " union all select concat_ws(' ', part, rows) from ledger.parts order by 1"
     )
     return [row[0] for row in rows]
 

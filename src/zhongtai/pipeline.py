@@ -30,6 +30,7 @@ from zhongtai.settings import Settings
 if TYPE_CHECKING:
     from zhongtai.gate import Verdict
     from zhongtai.ingest import IngestReport
+    from zhongtai.quarantine import ReplayReport, Selection
 
 HOLD_HINT = (
     "mend the input, the rule or the model and run again; or, when the numbers are right after"
@@ -125,6 +126,23 @@ def _drain(
         source=source,
         progress=lambda _, done, total: progress(f"ingest: {done} of {total} files"),
     )
+
+
+def replay(
+    settings: Settings, selection: "Selection", progress: Progress = ignore_progress
+) -> "ReplayReport":
+    """Judge again what is quarantined, by the contracts as they are now; each row loads once."""
+    from zhongtai import quarantine
+
+    contracts = load_contracts(settings.project_dir)
+    secure_home(settings)
+    with connect(settings, autocommit=True) as connection:
+        run = start_run(connection, "replay")
+        with _recorded(connection, run):
+            progress("replay")
+            report = quarantine.replay(settings, contracts, run, selection)
+        _finish(connection, run, "done")
+    return report
 
 
 def build(

@@ -54,8 +54,8 @@ def read_status(settings: Settings) -> Status:
         rows = list_rows(connection)
         gate = _one(
             connection,
-            "select snapshot_id, run_id, verdict, because, decided_at from publication.candidates"
-            " where verdict is not null order by decided_at desc limit 1",
+            "select snapshot_id, run_id, verdict, because, decided_at, can_be_released"
+            " from ledger.gate_verdicts order by sequence desc limit 1",
         )
         shown = _shown(settings, connection)
         return Status(
