@@ -1,5 +1,6 @@
 """What must hold for the dbt project, read from its manifest: layers, names, documentation."""
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -128,3 +129,13 @@ def test_macros_are_one_to_a_file() -> None:
         names = re.findall(r"{%-?\s*macro\s+(\w+)", path.read_text("utf-8"))
         public = [name for name in names if not re.match(r"(default|duckdb|spark)__|_", name)]
         assert public == [path.stem], f"{path.name} defines {public}"
+
+
+def test_every_published_table_says_which_question_it_answers(manifest: dict[str, Any]) -> None:
+    published = {
+        (node["schema"], node["name"]) for node in models(manifest) if layer(node) == "marts"
+    }
+    with (ROOT / "seeds" / "published_tables.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert {(row["store"], row["table_name"]) for row in rows} == published
+    assert all(row["question"].endswith("?") for row in rows)

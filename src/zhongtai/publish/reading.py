@@ -1,25 +1,29 @@
-"""Reading what is published, as any reader would: through the current links."""
+"""Read what is published, as any reader of the DuckDB files does."""
 
-from zhongtai.publish.content import STORES, literal, quoted
-from zhongtai.publish.duckdb_store import CURRENT, open_engine
+import csv
+
 from zhongtai.settings import Settings
+
+STORES = ("metrics", "profiles")
 
 
 def published_tables(settings: Settings) -> list[tuple[str, str, int, str]]:
-    """(store, table, rows, what it answers) of the current snapshot; empty before the first."""
-    found: list[tuple[str, str, int, str]] = []
-    with open_engine(settings) as engine:
-        for store in STORES:
-            link = settings.path("published", store, CURRENT)
-            if not link.exists():
-                continue
-            engine.execute(f"attach {literal(str(link.resolve()))} as {store} (read_only)")
-            for name, comment in engine.execute(
-                "select table_name, comment from duckdb_tables() where database_name = ?"
-                " order by table_name",
-                [store],
-            ).fetchall():
-                query = f"select count(*) from {store}.main.{quoted(name)}"  # noqa: S608  # quoted
-                row = engine.execute(query).fetchone()
-                found.append((store, name, int(row[0]) if row else 0, comment or ""))
+    """Store, table, rows and the question it answers, for each table of the current snapshot.
+
+    Empty before the first publish.
+    """
+    import duckdb
+
+    with (settings.project_dir / "seeds" / "published_tables.csv").open(encoding="utf-8") as file:
+        questions = {row["table_name"]: row["question"] for row in csv.DictReader(file)}
+    found = []
+    for store in STORES:
+        current = settings.path("published", store, "current.duckdb")
+        if not current.exists():
+            continue
+        with duckdb.connect(str(current.resolve()), read_only=True) as snapshot:
+            names = snapshot.execute("select table_name from duckdb_tables() order by 1").fetchall()
+            for (name,) in names:
+                rows = snapshot.table(name).aggregate("count(*)").fetchall()[0][0]
+                found.append((store, name, rows, questions.get(name, "")))
     return found
