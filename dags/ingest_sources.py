@@ -35,14 +35,14 @@ def build_dag(source: str) -> None:
     )
     def ingest() -> None:
         @task(outlets=[raw])
-        def land() -> dict[str, int]:
+        def land() -> dict[str, object]:
             from zhongtai import pipeline
 
             report = pipeline.ingest(load_settings(), source=source)
             logging.getLogger(__name__).info("%s", report)
             if not report.deliveries:
                 raise AirflowSkipException("nothing complete is waiting")
-            return report.counts()
+            return report.as_dict()
 
         land()
 
