@@ -1,17 +1,16 @@
 """Row rules of a contract as one SQL query over a batch of delivered rows."""
 
 import csv
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from zhongtai.contracts import Column, Contract, Rule
+from zhongtai.contracts import Column, Contract
 from zhongtai.ingest.times import time_expression
 
 if TYPE_CHECKING:
@@ -20,6 +19,12 @@ if TYPE_CHECKING:
 _ALLOWED_AHEAD = timedelta(days=1)
 # A vocabulary has a handful of words; a column with more distinct values than this holds none.
 _MOST_WORDS = 100_000
+# The rules without a `where`, and what is said of a row that breaks them.
+_OWN_RULES = {
+    "key_missing": "a key column has no value",
+    "event_time_unreadable": "the event time is missing or no time",
+    "event_time_in_future": "the event time lies more than a day after the as-of of the run",
+}
 
 
 def quoted(name: str) -> str:
@@ -32,16 +37,58 @@ def literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def record_key_expression(contract: Contract) -> str:
+@dataclass(frozen=True)
+class Shape:
+    """What one look at a batch spares: columns without blanks, no use for the fallback key.
+
+    `trim` treats each character and the digest reads every column: both cost more than the rest.
+    """
+
+    trimmed: frozenset[str]
+    has_fallback_rows: bool
+
+    @classmethod
+    def of(cls, contract: Contract, batch: pa.RecordBatch) -> "Shape":
+        """The shape of a batch, from the bytes of its key columns."""
+        trimmed = frozenset(c for c in contract.key if not _may_have_blanks(batch.column(c)))
+        fallback = contract.fallback_key
+        if not fallback:
+            return cls(trimmed, has_fallback_rows=False)
+        column = batch.column(fallback.absent)
+        has_values = fallback.absent in trimmed and not column.null_count
+        is_empty = pc.any(pc.equal(pc.binary_length(column), 0)).as_py()
+        return cls(trimmed, has_fallback_rows=not has_values or bool(is_empty))
+
+    def trim(self, name: str) -> str:
+        """SQL for the column without the blanks around it."""
+        return quoted(name) if name in self.trimmed else f"trim({quoted(name)})"
+
+
+UNKNOWN_SHAPE = Shape(frozenset(), has_fallback_rows=True)
+
+
+def _may_have_blanks(column: Any) -> bool:
+    """Whether a text array holds a space or any character that is not ASCII."""
+    data = column.buffers()[2]
+    if data is None or not len(column):
+        return False
+    offsets = np.frombuffer(column.buffers()[1], np.int32)
+    first, last = offsets[column.offset], offsets[column.offset + len(column)]
+    held = np.frombuffer(data, np.uint8)[first:last]
+    return bool(((held == 0x20) | (held >= 0x80)).any())
+
+
+def record_key_expression(contract: Contract, shape: Shape = UNKNOWN_SHAPE) -> str:
     """The trimmed key columns joined by `|`, as staging spells `record_key`.
 
     Where the column of the fallback key has no value, a digest of the whole row stands in for it.
     """
     parts = []
     for name in contract.key:
-        value = f"nullif(trim({quoted(name)}), '')"
-        if contract.fallback_key and contract.fallback_key.absent == name:
-            parts.append(f"coalesce({value}, {_row_digest(contract)})")
+        fallback = contract.fallback_key
+        value = shape.trim(name)
+        if shape.has_fallback_rows and fallback and fallback.absent == name:
+            parts.append(f"coalesce(nullif({value}, ''), {_row_digest(contract)})")
         else:
             parts.append(f"coalesce({value}, '')")
     joined = ", '|', ".join(parts)
@@ -70,28 +117,27 @@ class Verdict:
         return bool(self.broken.null_count == len(self.broken))
 
 
-@dataclass
 class RowRules:
     """The row rules of one contract at one as-of (aware). Not for use by several threads."""
 
-    contract: Contract
-    as_of: datetime
-    _conditions: dict[str, tuple[Rule, str, str, str]] = field(init=False, default_factory=dict)
-
-    def __post_init__(self) -> None:
-        for rule in self.contract.row_rules:
-            found = self._condition(rule)
-            if found:
-                self._conditions[rule.rule] = (rule, *found)
+    def __init__(self, contract: Contract, as_of: datetime) -> None:
+        self._contract = contract
+        latest = (as_of + _ALLOWED_AHEAD).astimezone(UTC).replace(tzinfo=None)
+        self._latest = f"timestamp '{latest.isoformat(sep=' ')}'"
+        self._rules = {r.rule: r for r in contract.row_rules if r.where or r.rule in _OWN_RULES}
+        self._queries: dict[Shape, str] = {}
 
     def apply(self, duck: "duckdb.DuckDBPyConnection", batch: pa.RecordBatch) -> Verdict:
         """Judge every row of a batch."""
+        shape = Shape.of(self._contract, batch)
+        if shape not in self._queries:
+            self._queries[shape] = self._query(shape)
         duck.register("batch", pa.Table.from_batches([batch]))
         try:
-            judged = duck.execute(self._query).to_arrow_table().combine_chunks()
+            judged = duck.execute(self._queries[shape]).to_arrow_table()
         finally:
             duck.unregister("batch")
-        warned = {rule.rule: pc.sum(judged[rule.rule]).as_py() or 0 for rule in self._of("warning")}
+        warned = {rule: pc.sum(judged[rule]).as_py() or 0 for rule in self._of("warning")}
         return Verdict(
             _one(judged["key_hash"]).view(pa.int64()),
             _one(judged["event_at"]),
@@ -99,57 +145,57 @@ class RowRules:
             warned,
         )
 
-    def explain(self, rule: str) -> tuple[str, str, str]:
+    def explain(self, name: str) -> tuple[str, str, str]:
         """The column, the reason in words (no values), and the severity of a rule."""
-        declared, _, column, reason = self._conditions[rule]
-        return column, reason, declared.severity
+        rule = self._rules[name]
+        if rule.where:
+            return "", rule.because, rule.severity
+        if name == "key_missing":
+            return ", ".join(self._required_key), _OWN_RULES[name], rule.severity
+        return self._contract.event_time or "", _OWN_RULES[name], rule.severity
 
-    def _of(self, severity: str) -> Sequence[Rule]:
-        return [rule for rule, *_ in self._conditions.values() if rule.severity == severity]
+    @property
+    def _required_key(self) -> list[str]:
+        return [c for c in self._contract.key if self._contract.by_delivered[c].required]
 
-    @cached_property
-    def _query(self) -> str:
-        event = self.contract.event_time
-        event_at = "null::timestamp"
-        if event:
-            kind = self.contract.by_delivered[event].type
-            event_at = time_expression(quoted(event), kind)
+    def _of(self, severity: str) -> list[str]:
+        return [name for name, rule in self._rules.items() if rule.severity == severity]
+
+    def _query(self, shape: Shape) -> str:
         critical = "".join(
-            f" when {self._conditions[rule.rule][1]} then {literal(rule.rule)}"
-            for rule in self._of("critical")
-        )
-        warnings = "".join(
-            f", coalesce({self._conditions[rule.rule][1]}, false) as {quoted(rule.rule)}"
-            for rule in self._of("warning")
+            f" when {self._offends(name, shape)} then {literal(name)}"
+            for name in self._of("critical")
         )
         broken = f"case{critical} end" if critical else "null::varchar"
+        warnings = "".join(
+            f", coalesce({self._offends(name, shape)}, false) as {quoted(name)}"
+            for name in self._of("warning")
+        )
+        key = record_key_expression(self._contract, shape)
         # MD5 rather than hash(): the value is stored, and hash() changes between versions
         return (
             "select md5_number_lower(record_key) as key_hash, event_at,"  # noqa: S608 - contracts
-            f" {broken} as broken{warnings} from (select *,"
-            f" {record_key_expression(self.contract)} as record_key, {event_at} as event_at"
-            " from batch)"
+            f" {broken} as broken{warnings}"
+            f" from (select *, {key} as record_key, {self._event_at} as event_at from batch)"
         )
 
-    def _condition(self, rule: Rule) -> tuple[str, str, str] | None:
-        """SQL that is true for an offending row, the column to name, the reason in words."""
-        event = self.contract.event_time or ""
+    @property
+    def _event_at(self) -> str:
+        event = self._contract.event_time
+        if event is None:
+            return "null::timestamp"
+        return time_expression(quoted(event), self._contract.by_delivered[event].type)
+
+    def _offends(self, name: str, shape: Shape) -> str:
+        """SQL that is true for an offending row."""
+        rule = self._rules[name]
         if rule.where:
-            return f"({rule.where})", "", rule.because
-        if rule.rule == "key_missing":
-            columns = [c for c in self.contract.key if self.contract.by_delivered[c].required]
-            blank = " or ".join(f"coalesce(trim({quoted(c)}), '') = ''" for c in columns)
-            return blank, ", ".join(columns), "a key column has no value"
-        if rule.rule == "event_time_unreadable":
-            return "event_at is null", event, "the event time is missing or no time"
-        if rule.rule == "event_time_in_future":
-            latest = (self.as_of + _ALLOWED_AHEAD).astimezone(UTC).replace(tzinfo=None)
-            return (
-                f"event_at > timestamp '{latest.isoformat(sep=' ')}'",
-                event,
-                "the event time lies more than a day after the as-of of the run",
-            )
-        return None
+            return f"({rule.where})"
+        if name == "key_missing":
+            return " or ".join(f"coalesce({shape.trim(c)}, '') = ''" for c in self._required_key)
+        return (
+            "event_at is null" if name == "event_time_unreadable" else f"event_at > {self._latest}"
+        )
 
 
 class Vocabulary:
