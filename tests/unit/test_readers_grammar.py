@@ -113,10 +113,9 @@ def spell(records: structure.Records) -> list[tuple[str, list[str]]]:
     return found
 
 
-pieces = st.sampled_from(
-    ["a", "b", ",", ",", '"', '"', '""', "\n", "\n", "\r\n", "\r", "\\", "中", " ", ',"', '",']
-    + ["a,b,c,d\n", '\n"', "合计"]
-)
+MARKS = ["a", "b", ",", ",", '"', '"', '""', ',"', '",', "\\", "中", "合计"]
+LINE_ENDS = ["\n", "\n", "\r\n", "\r", " ", "a,b,c,d\n", '\n"']
+pieces = st.sampled_from([*MARKS, *LINE_ENDS])
 texts = st.lists(pieces, max_size=40).map("".join)
 
 

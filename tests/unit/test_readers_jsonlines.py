@@ -195,7 +195,7 @@ def test_good_and_refused_lines_are_all_that_is_counted(
 ) -> None:
     contract = make_contract("a b c", format_="jsonl", encodings=("utf-8",))
     path = tmp_path_factory.mktemp("lines") / "file.jsonl"
-    path.write_bytes(b"\n".join(lines) + (b"\n" if ended else b""))
+    path.write_bytes(b"\n".join([b"{}", *lines]) + (b"\n" if ended else b""))
     read_file(contract, path)
 
 

@@ -1,18 +1,17 @@
 """The bytes of a file, decompressed, in blocks; memory stays bounded whatever the file holds."""
 
-import queue
-import threading
 import zlib
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+
+from zhongtai.readers.ahead import produce_ahead
 
 BLOCK_BYTES = 8 << 20
 MAX_LINE_BYTES = 16 << 20
 KEPT_OF_LONG_LINE = 64 << 10
 _COMPRESSED_CHUNK = 1 << 20
-_GZIP_MAGIC = b"\x1f\x8b"
+_GZIP_MAGIC = b"\x1f\x8b\x08"
 # Logs compress 10 to 50 times; beyond this a large output is a bomb.
 _BOMB_RATIO = 400
 _BOMB_FLOOR = 1 << 30
@@ -38,7 +37,7 @@ class Lines:
 def is_gzip(path: Path) -> bool:
     """Whether the file begins like gzip, whatever its name says."""
     with path.open("rb") as file:
-        return file.read(2) == _GZIP_MAGIC
+        return file.read(3) == _GZIP_MAGIC
 
 
 def read_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[bytes]:
@@ -47,7 +46,7 @@ def read_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[bytes]:
     Raises StreamError after the last readable byte of a truncated or damaged gzip file.
     """
     if is_gzip(path):
-        yield from _prefetch(_inflate(path, size))
+        yield from produce_ahead(_inflate(path, size))
         return
     with path.open("rb") as file:
         while block := file.read(size):
@@ -66,19 +65,18 @@ def read_lines(
     pending = b""
     skipping = False
     for block in blocks:
+        start = 0
         if skipping:
-            end = block.find(b"\n")
-            if end < 0:
+            start = block.find(b"\n") + 1
+            if not start:
                 continue
             skipping = False
-            data = block[end + 1 :]
+        cut = _last_line_end(block, returns)
+        if cut > start:
+            yield from _within_limit(b"".join((pending, memoryview(block)[start:cut])), limit, keep)
+            pending = block[cut:]
         else:
-            data = pending + block if pending else block
-        cut = _last_line_end(data, returns)
-        if cut:
-            yield from _within_limit(data[:cut], limit, keep)
-            data = data[cut:]
-        pending = data
+            pending += block[start:]
         if len(pending) > limit:
             yield Lines(pending[:keep], is_overlong=True)
             pending, skipping = b"", True
@@ -137,36 +135,3 @@ def _inflate(path: Path, size: int) -> Iterator[bytes]:
             yield rest
         if not inflater.eof:
             raise StreamError("truncated", "the gzip stream ends before its end marker")
-
-
-def _prefetch(blocks: Iterator[bytes]) -> Iterator[bytes]:
-    """Produce blocks in a thread, two ahead: zlib works outside the interpreter lock."""
-    ahead: queue.Queue[bytes | BaseException | None] = queue.Queue(maxsize=2)
-    stopped = threading.Event()
-
-    def offer(item: bytes | BaseException | None) -> None:
-        while not stopped.is_set():
-            with suppress(queue.Full):
-                ahead.put(item, timeout=0.1)
-                return
-
-    def produce() -> None:
-        try:
-            for block in blocks:
-                offer(block)
-                if stopped.is_set():
-                    return
-            offer(None)
-        except BaseException as error:  # raised again by the consumer
-            offer(error)
-
-    thread = threading.Thread(target=produce, name="inflate", daemon=True)
-    thread.start()
-    try:
-        while (item := ahead.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        stopped.set()
-        thread.join()

@@ -28,6 +28,8 @@ _BLANK_LINE = re.compile(rb"\n[ \t\r\v\f\0]*+(?=\n)")
 _PROSPECT = re.compile(
     rb"<!\[CDATA\[.*?\]\]>|<!--.*?-->|(<prospect\b(?=[^>]*>))", re.DOTALL | re.IGNORECASE
 )
+# With fewer than one quote to so many bytes, quoted fields are looked for one by one.
+_RARE = 64
 # Legacy encodings use these as second bytes of a character.
 _UNSAFE = "\\|"
 
@@ -116,6 +118,12 @@ class _Patterns:
         cell2 = f"(?:{quote}{inner2}{quote}|{plain2})"
         self.record = re.compile(f"{cell}(?:{delimiter}{cell})*+{end}|\\Z)".encode())
         self.line = re.compile(rf"[^\r\n]*+{end}|\Z)".encode())
+        self.has_escape = bool(escape)
+        self.before = f"{layout.delimiter}\n".encode()
+        self.span = re.compile(
+            f"{quote}[^{quote}\n]*+(?:{quote}{quote}[^{quote}\n]*+)*+{quote}"
+            f"(?=[{delimiter}\r\n])".encode()
+        )
         self.clean = f"{cell2}(?:{delimiter}{cell2})*{end})"
         self.no_row = re.compile(self._no_row(layout.delimiter, dialect.quotechar, codecs_))
 
@@ -132,8 +140,9 @@ class _Patterns:
         quoted_blanks = any_of(tuple(BLANK_CHARACTERS + "\r\n")) + b"*+"
         empty = b"(?:" + q + quoted_blanks + q + b"|" + blanks + b")"
         word = any_of(TOTALS_WORDS)
-        after = blanks + any_of((":", "：")) + b"?" + blanks
-        total = b"(?:" + q + quoted_blanks + word + after + q + b"|" + blanks + word + after + b")"
+        colon = any_of((":", "："))
+        text, quoted = (e + word + e + b"(?:" + colon + e + b")?" for e in (blanks, quoted_blanks))
+        total = b"(?:" + q + quoted + q + b"|" + text + b")"
         empties = empty + b"(?:" + d + empty + b")*+(?=\n)"
         return b"\n(?:" + empties + b"|(?:" + empty + d + b")*" + total + b"(?=[" + d + b"\n]))"
 
@@ -164,7 +173,8 @@ class _DelimitedCount:
             while skip and data:
                 match = self._patterns.line.match(data)
                 data, skip = data[match.end() if match else len(data) :], skip - 1
-            found, rest = self._chunk(rest + data.replace(b"\0", b""))
+            data = data.replace(b"\0", b"") if b"\0" in data else data
+            found, rest = self._chunk(rest + data if rest else data)
             rows += found
         return rows + self._exact(rest, is_last=True)[0]
 
@@ -172,15 +182,32 @@ class _DelimitedCount:
         """The rows of whole lines, and what belongs to a record that is not finished."""
         if not data.endswith((b"\n", b"\r")):
             return 0, data
-        ends = data.count(b"\n") + data.count(b"\r") - data.count(b"\r\n")
-        if self._quote in data:
-            whole = pa.array([data], pa.binary())
-            left = pc.replace_substring_regex(whole, self._patterns.clean, "\0")[0].as_py()
-            # one NUL for each record and nothing else: all is clean; as many lines: none is long
-            if left != bytes(ends):
-                return self._exact(data, is_last=False)
-        text = b"\n" + data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return ends - len(self._patterns.no_row.findall(text)), b""
+        has_returns = b"\r" in data
+        ends = data.count(b"\n")
+        if has_returns:
+            ends += data.count(b"\r") - data.count(b"\r\n")
+        if not self._is_one_record_a_line(data, ends):
+            return self._exact(data, is_last=False)
+        if has_returns:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return ends - len(self._patterns.no_row.findall(b"\n" + data)), b""
+
+    def _is_one_record_a_line(self, data: bytes, ends: int) -> bool:
+        """Whether it is plain that every quote opens or closes a field within its line."""
+        quotes = data.count(self._quote)
+        if not quotes:
+            return True
+        if quotes * _RARE < len(data) and not self._patterns.has_escape:
+            found = 0
+            for match in self._patterns.span.finditer(data):
+                if match.start() and data[match.start() - 1] not in self._patterns.before:
+                    return False
+                found += match[0].count(self._quote)
+            return found == quotes
+        # one NUL for each record and nothing else: all is plain; as many as lines: none is long
+        whole = pa.array([data], pa.binary())
+        left = pc.replace_substring_regex(whole, self._patterns.clean, "\0")[0].as_py()
+        return bool(left == bytes(ends))
 
     def _exact(self, data: bytes, *, is_last: bool) -> tuple[int, bytes]:
         """Record by record, as the grammar says, where quotes are not plain to see."""

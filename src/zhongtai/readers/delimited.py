@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongtai.contracts import Contract
+from zhongtai.readers.ahead import produce_ahead
 from zhongtai.readers.block import Block
 from zhongtai.readers.bytestream import StreamError
 from zhongtai.readers.encoding import TextLines, read_text
@@ -55,6 +56,9 @@ class DelimitedReader:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Good rows in file order; raises FileRejected where the stream breaks off."""
+        return produce_ahead(self._produce())
+
+    def _produce(self) -> Iterator[pa.RecordBatch]:
         if self._layout is None or self._header is None:
             return
         try:

@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongtai.contracts import Contract
+from zhongtai.readers.ahead import produce_ahead
 from zhongtai.readers.bytestream import StreamError
 from zhongtai.readers.encoding import TextLines, decide_encoding, read_text
 from zhongtai.readers.records import (
@@ -55,6 +56,9 @@ class JsonLinesReader:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Good rows in file order; raises FileRejected where the stream breaks off."""
+        return produce_ahead(self._produce())
+
+    def _produce(self) -> Iterator[pa.RecordBatch]:
         import duckdb
 
         encoding = decide_encoding(self._path, self.contract.encodings)

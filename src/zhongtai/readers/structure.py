@@ -56,13 +56,16 @@ class Records:
 class _Marks:
     """Positions of structural bytes: `separators` (delimiters and line ends), `quotes`.
 
-    `outside` are the separators outside quotes, `role` is what each quote does.
+    `quotes_before` counts for each separator, `separators_before` for each quote. `outside` are
+    the separators outside quotes, `role` is what each quote does.
     """
 
     separators: Any
     is_end: Any
     quotes: Any
     dropped: Any
+    quotes_before: Any
+    separators_before: Any
     role: Any = None
     outside: Any = None
     outside_end: Any = None
@@ -75,14 +78,14 @@ def split_records(data: bytes, grammar: Grammar, *, is_last: bool) -> Records:
     Unless `is_last`, a record that has not ended stays unconsumed.
     """
     padded = np.frombuffer(data + b"\0", np.uint8)
-    marks = _find_marks(padded, grammar)
+    marks = _find_marks(padded, grammar, b"\r" in data)
     consumed = len(data)
     separators, is_end = marks.separators, marks.is_end
     if len(marks.quotes):
         consumed = _Quotes(padded, data, grammar, marks, is_last).resolve()
         depth = np.cumsum((marks.role == _OPEN).astype(np.int8) - (marks.role == _CLOSE))
-        before = np.searchsorted(marks.quotes, separators)
-        outside = (np.concatenate(([0], depth))[before] == 0) & (separators < consumed)
+        outside = np.concatenate(([0], depth))[marks.quotes_before] == 0
+        outside &= separators < consumed
         separators, is_end = separators[outside], is_end[outside]
     is_ended = len(separators) and is_end[-1] and separators[-1] == len(data) - 1
     if not is_last:
@@ -96,11 +99,10 @@ def split_records(data: bytes, grammar: Grammar, *, is_last: bool) -> Records:
     return _cut(data, padded, grammar.quote, marks, consumed)
 
 
-def _find_marks(padded: Any, grammar: Grammar) -> _Marks:
+def _find_marks(padded: Any, grammar: Grammar, has_returns: bool) -> _Marks:
     """One pass over the bytes; escaped bytes and the CR of a CRLF are no marks."""
     buffer = padded[:-1]
     wanted = (buffer == grammar.delimiter) | (buffer == _LF) | (buffer == grammar.quote)
-    has_returns = bool((buffer == _CR).any())
     if has_returns:
         wanted |= (buffer == _CR) & (padded[1:] != _LF)
     marks = np.flatnonzero(wanted).astype(np.int32)
@@ -110,9 +112,18 @@ def _find_marks(padded: Any, grammar: Grammar) -> _Marks:
         marks = np.delete(marks, np.searchsorted(marks, escaped))
     kind = buffer[marks]
     is_quote = kind == grammar.quote
-    separators = marks[~is_quote]
-    is_end = kind[~is_quote] != grammar.delimiter
-    return _Marks(separators, is_end, marks[is_quote], dropped)
+    place = np.flatnonzero(is_quote)
+    if not len(place):
+        return _Marks(marks, kind != grammar.delimiter, place, dropped, place, place)
+    other = np.flatnonzero(~is_quote)
+    return _Marks(
+        separators=marks[other],
+        is_end=kind[other] != grammar.delimiter,
+        quotes=marks[place],
+        dropped=dropped,
+        quotes_before=other - np.arange(len(other)),
+        separators_before=place - np.arange(len(place)),
+    )
 
 
 def _find_escapes(padded: Any, grammar: Grammar) -> tuple[Any, Any]:
@@ -143,7 +154,7 @@ class _Quotes:
     ) -> None:
         self.data, self.grammar, self.marks, self.is_last = data, grammar, marks, is_last
         quotes = marks.quotes
-        before = np.searchsorted(marks.separators, quotes)
+        before = marks.separators_before
         previous = np.append(marks.separators, -2)[before - 1]
         following = np.append(marks.separators, -2)[before]
         size = len(data)
@@ -301,6 +312,16 @@ class _Quotes:
         return int(self.ends[index]) if index < len(self.ends) else len(self.data)
 
 
+def _count_dropped(marks: _Marks, separators: Any) -> Any:
+    """How many bytes before each separator are dropped; None if there are none at all."""
+    if marks.role is not None and not len(marks.dropped):
+        # doubled quotes and an escape character exclude each other
+        marks.dropped = marks.quotes[marks.role == _DROP]
+    if not len(marks.dropped):
+        return None
+    return np.searchsorted(marks.dropped, separators).astype(np.int32)
+
+
 def _cut(data: bytes, padded: Any, quote: int, marks: _Marks, consumed: int) -> Records:
     """Turn separators into fields and records; strip quotes and drop doubled ones."""
     separators, is_end = marks.outside, marks.outside_end
@@ -308,24 +329,24 @@ def _cut(data: bytes, padded: Any, quote: int, marks: _Marks, consumed: int) -> 
     first = np.append(np.int64(0), end_index[:-1] + 1) if len(end_index) else end_index
     start = np.append(np.int32(0), separators[:-1] + 1).astype(np.int32)[: len(separators)]
     end = separators.copy()
+    shift = _count_dropped(marks, end)
     ends = end[end_index]
     returns = (ends > 0) & (padded[ends] == _LF)
     end[end_index] -= returns & (padded[np.maximum(ends, 1) - 1] == _CR) & (start[end_index] < ends)
     record_start, record_end = start[first], end[end_index]
     line_positions = marks.separators[marks.is_end]
     broken = np.isin(record_start, marks.broken) if marks.broken else np.zeros(len(first), bool)
-    dropped = marks.dropped
     if len(marks.quotes):
         quoted = (end - start >= 2) & (padded[start] == quote)
         start, end = start + quoted, end - quoted
-        dropped = np.union1d(dropped, marks.quotes[marks.role == _DROP])
     content: Any = data
-    if len(dropped):
+    if shift is not None:
         kept = np.ones(len(data), bool)
-        kept[dropped] = False
+        kept[marks.dropped] = False
         content = padded[:-1][kept]
-        start = (start - np.searchsorted(dropped, start)).astype(np.int32)
-        end = (end - np.searchsorted(dropped, end)).astype(np.int32)
+        # nothing is dropped between the end of a field and the start of the next
+        start[1:] -= shift[:-1]
+        end -= shift
     return Records(
         data, content, start, end, first, np.diff(end_index, prepend=-1),
         record_start, record_end, np.searchsorted(line_positions, record_start),
