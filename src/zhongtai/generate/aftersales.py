@@ -129,7 +129,7 @@ def _service_orders(world: World) -> Frame:
         "维修类型": pick(["保养", "一般维修", "事故", "索赔"], weighted(rng, (6, 2, 1, 1), count)),
         "故障部位": only(rng.random(count) < 0.4, pick_any(rng, names.FAULT_PARTS, count)),
         "里程": rng.integers(1_000, 90_000, count).astype(float),
-        "金额": np.where(rng.random(count) < 0.01, -amount, amount),
+        "金额": np.where(np.arange(count) % 100 == 1, -amount, amount),
         "是否返修": pa.array(rng.random(count) < 0.04),
     }  # fmt: skip
     return build_frame("dms.service_orders", columns, sender, world.timeline.batch_of(left, 7))

@@ -151,7 +151,10 @@ def _lead_persons(world: World) -> dict[str, pa.Array]:
     people, leads = world.people, world.leads
     person, count = leads.person, len(leads)
     twin = rows_of(people.crm[0], person)
-    phone = chosen(leads.is_test, "13800138000", rows_of(people.mobile, person))
+    # A few leave the number of their household instead of their own.
+    borrows = np.where(person % 25 == 3, people.household[person], -1)
+    own = pc.coalesce(rows_of(people.mobile, borrows), rows_of(people.mobile, person))
+    phone = chosen(leads.is_test, "13800138000", own)
     return {
         "客户ID": only(rng.random(count) < 0.85, twin),
         "客户姓名": chosen(leads.is_test, "测试", rows_of(people.name, person)),
@@ -270,7 +273,8 @@ def _campaigns(world: World) -> Frame:
     timeline = world.timeline
     index = np.arange(CAMPAIGNS)
     created = timeline.begin - (index % 3) * 2 * DAY + 9 * 3600
-    changed = np.where(index % 2 == 0, timeline.begin + (timeline.days // 2) * DAY + 3_600, MISSING)
+    last_morning = timeline.begin + (timeline.days - 1) * DAY + 36_000
+    changed = np.where(index % 2 == 0, last_morning, MISSING)
     versions = versions_of(timeline, 7, created, changed)
     columns = {
         "活动编码": campaign_codes(index),

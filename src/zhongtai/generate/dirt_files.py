@@ -6,6 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from zhongtai.generate.dirt_values import DirtLog, keep_survivors
+from zhongtai.generate.mangling import FORMULA
 from zhongtai.generate.parcels import Parcel
 from zhongtai.generate.timeline import Timeline
 from zhongtai.generate.writers import Style
@@ -65,7 +66,7 @@ def _vary_headers(parcels: Parcels, log: DirtLog) -> Parcels:
             parcels, 0, log, "columns_reordered", replace(parcels[0].style, reverse=True)
         )
     if name in WIDENED:
-        extra = (("备注", "VIP"), ("备注", "回访"), ("数据来源", "导入"))
+        extra = (("备注", "VIP"), ("备注", "回访"), ("数据来源", FORMULA))
         parcels = _restyle(parcels, 0, log, "columns_added", replace(parcels[0].style, extra=extra))
         log.note("duplicate_headers", parcels[0].entity, ("备注", "", parcels[0].path), "loaded")
     if name == "workforce.staff":
@@ -187,6 +188,16 @@ def _correct_manifest(parcels: Parcels, timeline: Timeline, log: DirtLog, kind: 
     return [*parcels[:place], parcel, *parcels[place + 1 :]]
 
 
+def _correct_later(parcels: Parcels, timeline: Timeline, log: DirtLog, kind: str) -> Parcels:
+    """Deliver a file under a wrong manifest, and in the last wave again under a right one."""
+    parcel, last = parcels[0], timeline.days - 1
+    if timeline.wave_of(parcel.delivered) == timeline.wave_of(last):
+        return parcels
+    wrong = replace(parcel, damage="manifest_sha256")
+    right = _note(log, kind, replace(parcel, delivered=last), "loaded")
+    return [wrong, right, *parcels[1:]]
+
+
 def _share_manifest(parcels: Parcels, timeline: Timeline, log: DirtLog, kind: str) -> Parcels:  # noqa: ARG001
     """Split an export into two files under one manifest."""
     first = parcels[0]
@@ -204,10 +215,10 @@ def _share_manifest(parcels: Parcels, timeline: Timeline, log: DirtLog, kind: st
 def _rewrite(parcels: Parcels, timeline: Timeline, log: DirtLog, kind: str) -> Parcels:
     """Add a full export under a fixed name, which a later wave overwrites with other bytes."""
     every = np.sort(np.concatenate([parcel.rows for parcel in parcels]))
-    last = timeline.days - 1
-    days = (last,) if timeline.waves == 1 else (0, last)
-    for day in days:
-        rows = every[parcels[0].spelled.frame.batch[every] <= max(day, parcels[0].day)]
+    first, last = parcels[0].day, timeline.days - 1
+    is_same_wave = timeline.wave_of(first) == timeline.wave_of(last)
+    for day in (last,) if is_same_wave else (first, last):
+        rows = every[parcels[0].spelled.frame.batch[every] <= day]
         name = f"{parcels[0].entity.name}_latest.csv"
         style = replace(parcels[0].style, frills=frozenset(), extra=())
         full = replace(parcels[0], rows=rows, folder="full", name=name, delivered=day, style=style)
@@ -257,6 +268,7 @@ TROUBLES: dict[str, tuple[str, Trouble]] = {
     "dms.vehicles": ("header_only", _damage),
     "dms.service_orders": ("late_file", _delay),
     "dms.addon_sales": ("missing_column", _damage),
+    "partner.referrals": ("corrected_manifest", _correct_later),
     "partner.members": ("manifest_rows", _damage),
     "workforce.staff": ("rewritten_file", _rewrite),
     "workforce.training_records": ("manifest_rows", _damage),

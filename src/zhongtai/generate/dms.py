@@ -159,13 +159,14 @@ def _customers(world: World, customers: Customers) -> Frame:
     has_card = customers.ordered | (rng.random(count) < 0.2)
     place = np.where(is_company, world.dealers.place[customers.dealer], people.place[person])
     card = pc.coalesce(rows_of(companies.credit_code, company), rows_of(people.id_card, person))
+    mobile = rows_of(people.mobile, _number_holder(world, customers))
     columns = {
         "经销商代码": world.dealer_code(customers.dealer), "DMS客户号": customers.number,
         "客户姓名": pc.coalesce(rows_of(companies.name, company), rows_of(people.name, person)),
         "客户性质": pick(["个人", "公司"], is_company.astype(int)),
         "证件类型": only(has_card, pick(["身份证", "统一社会信用代码"], is_company.astype(int))),
         "证件号码": only(has_card, card),
-        "手机": pc.coalesce(rows_of(companies.mobile, company), rows_of(people.mobile, person)),
+        "手机": pc.coalesce(rows_of(companies.mobile, company), mobile),
         "备用电话": rows_of(people.backup_mobile, person),
         "邮箱": only(rng.random(count) < 0.3, rows_of(people.email, person)),
         "地址": rows_of(people.address, person), "省": provinces(place), "市": cities(place),
@@ -175,6 +176,16 @@ def _customers(world: World, customers: Customers) -> Frame:
     shown["最后更新"] = versions.latest(customers.filed, changed)
     row = versions.row
     return build_frame("dms.customers", shown, person[row], versions.batch, company[row])
+
+
+def _number_holder(world: World, customers: Customers) -> Array:
+    """Return who holds each customer's number today: a few old ones were issued again since."""
+    person = customers.person
+    old = np.flatnonzero((person >= 0) & (customers.filed < world.timeline.begin - 900 * DAY))
+    again = old[: max(1, len(world.people) // 2_000)]
+    holder = person.copy()
+    holder[again] = (person[again] + len(world.people) // 2) % len(world.people)
+    return np.asarray(holder)
 
 
 def _store_visits(world: World, visits: Visits) -> Frame:

@@ -79,6 +79,7 @@ class Truth:
         component = label_components(merged, hubs)
         unguarded = label_components(merged, hubs.slice(0, 0))
         contested = np.isin(unguarded, unguarded[_naming(merged, hubs)])
+        contested |= np.isin(unguarded, _shared_by_persons(unguarded, merged.table))
         own = self._staff_identifiers()
         own = own.filter(pc.invert(pc.is_in(own, hubs)))
         staff = np.isin(component, component[_naming(merged, own)])
@@ -102,6 +103,14 @@ class Truth:
         table = self.staff.table
         found = [joined(f"{name}||", table.column(name).combine_chunks()) for name in STAFF_COLUMNS]
         return pa.concat_arrays(found).drop_null()
+
+
+def _shared_by_persons(component: Array, records: pa.Table) -> Array:
+    """Return the components that hold records of several real persons."""
+    table = pa.table({"component": component, "person": records.column("person_id")})
+    counts = table.group_by("component").aggregate([("person", "count_distinct")])
+    several = pc.greater(counts.column("person_count_distinct"), 1)
+    return np.asarray(counts.column("component").filter(several).to_numpy())
 
 
 def _naming(records: Records, identifiers: pa.Array) -> Array:
