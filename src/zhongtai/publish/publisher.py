@@ -27,6 +27,8 @@ from zhongtai.settings import Settings
 Progress = Callable[[str], None]
 LOCK = "zhongtai.publish"
 WRITER_LOCK = "zhongtai.writer"
+# lets the session of a killed process end
+WAIT_SECONDS = 10.0
 
 
 def ignore_progress(_: str) -> None:
@@ -35,13 +37,13 @@ def ignore_progress(_: str) -> None:
 
 @contextmanager
 def exclusive_lock(
-    connection: psycopg.Connection, name: str, what: str, wait_seconds: float = 10.0
+    connection: psycopg.Connection, name: str, what: str, wait_seconds: float | None = None
 ) -> Iterator[None]:
-    """Hold a session lock. The wait lets the session of a killed process end.
+    """Hold a session lock; waits `wait_seconds`, WAIT_SECONDS by default.
 
     Raises ZhongtaiError that names the holder.
     """
-    tries = max(1, round(wait_seconds / 0.25))
+    tries = max(1, round((wait_seconds or WAIT_SECONDS) / 0.25))
     for _ in range(tries):
         row = connection.execute(
             "select pg_try_advisory_lock(hashtextextended(%s, 0))", [name]
