@@ -1,0 +1,378 @@
+"""Our own checks over a small candidate: each fault is seen by the check that is made for it."""
+
+import shutil
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pyarrow.parquet as pq
+import pytest
+
+from conftest import PROJECT, Landing
+from zhongtai import gate, quality
+from zhongtai.contracts import Contracts
+from zhongtai.database import connect
+from zhongtai.ingest import drain
+from zhongtai.quality import OWN_CHECKS, check_candidate, drift, required_checks
+from zhongtai.quality.reconciliation import PERSON_RECORDS
+from zhongtai.quality.results import Evidence, explain
+from zhongtai.runs import Run, start_run
+from zhongtai.settings import Settings, load_settings
+from zhongtai.warehouse import open_build, prepare
+
+
+@dataclass(frozen=True)
+class Built:
+    """A candidate on disk and the run that built it; the tests change it and take it back."""
+
+    settings: Settings
+    run: Run
+
+
+@pytest.fixture(scope="module")
+def built(
+    postgres_server: str, contracts: Contracts, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Built]:
+    """Three leads of two persons, ingested for real; the tables above staging made by hand."""
+    template = "/zhongtai_template"
+    assert template in postgres_server
+    server = postgres_server.replace(template, "/postgres")
+    database = "zhongtai_quality_checks"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"create database {database} template {template[1:]}".encode())
+    folder = tmp_path_factory.mktemp("candidate")
+    settings = load_settings(
+        home=folder / "home",
+        database_url=postgres_server.replace(template, f"/{database}"),
+        stable_seconds=0,
+        threads=1,
+        memory_limit="1GB",
+    )
+    with connect(settings) as ledger:
+        run = start_run(ledger, "test")
+    times = {"线索创建时间": "2026-03-01 10:00:00", "更新时间": "2026-03-02 10:00:00"}
+    leads = [{"线索唯一ID": name, **times} for name in ("L1", "L2", "L3", "")]
+    Landing(Path(settings.landing_url), contracts).deliver("crm.leads", leads)
+    drain(settings, contracts, run)
+    prepare(settings, contracts, run)
+    with open_build(settings) as build:
+        for statement in _TABLES:
+            build.execute(statement)
+    with connect(settings) as ledger:
+        ledger.execute(
+            "insert into ledger.node_results (run_id, node, resource_type, status, seconds)"
+            " values (%s, 'model.a', 'model', 'success', 0.1)",
+            [run.run_id],
+        )
+    yield Built(settings.model_copy(update={"project_dir": small_project(folder)}), run)
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"drop database {database} with (force)".encode())
+
+
+@pytest.fixture
+def candidate(built: Built, tmp_path: Path) -> Settings:
+    """A copy of the candidate, files and project, that a test may spoil; the ledger is shared."""
+    shutil.copytree(built.settings.home, tmp_path / "home")
+    shutil.copytree(built.settings.project_dir, tmp_path / "project")
+    return built.settings.model_copy(
+        update={"home": tmp_path / "home", "project_dir": tmp_path / "project"}
+    )
+
+
+@pytest.fixture
+def run(built: Built) -> Run:
+    return built.run
+
+
+def small_project(tmp_path: Path) -> Path:
+    """The repository's contracts and limits, with a suite for each table of the candidate."""
+    folder = tmp_path / "project" / "expectations"
+    shutil.copytree(PROJECT / "expectations" / "raw", folder / "raw")
+    shutil.copy(PROJECT / "expectations" / "drift.yml", folder)
+    (folder / "published").mkdir()
+    for schema, table in [t.split(" (")[0].split(".") for t in _PUBLISHED]:
+        (folder / "published" / f"{table}.yml").write_text(
+            f"table: {schema}.{table}\nexpectations:\n  - name: columns_are_there\n"
+            "    where: 1 = 0\n    severity: critical\n    because: it can be read\n"
+        )
+    return tmp_path / "project"
+
+
+_PUBLISHED = (
+    "metrics.meta_ledger (delivery_id varchar, rows_in bigint, rows_loaded bigint, file varchar)",
+    "metrics.metrics_lead_funnel_daily (region varchar, leads_created bigint, leads_test bigint,"
+    " leads_valid bigint)",
+    "metrics.metrics_complaint_daily (accepted bigint)",
+    "metrics.metrics_tag_daily (tag_id varchar, users bigint)",
+    "profiles.dim_users (one_id varchar)",
+    "profiles.dim_user_tags (one_id varchar)",
+    "profiles.fct_user_tags (one_id varchar, tag_id varchar, valid_to timestamp)",
+    "profiles.bridge_user_records (source varchar, entity varchar, record_key varchar,"
+    " one_id varchar)",
+    "profiles.bridge_organisation_records (source varchar, entity varchar, record_key varchar)",
+    "profiles.bridge_user_identifiers (identifier_value varchar, one_id varchar,"
+    " is_shared boolean)",
+)
+_TABLES = (
+    *(f"create schema {schema}" for schema in ("metrics", "profiles", "intermediate", "identity")),
+    *(
+        f"create table staging.stg_{name.replace('.', '__')} ({key} varchar)"
+        for name, key in PERSON_RECORDS.items()
+    ),
+    *(f"create table {table}" for table in _PUBLISHED),
+    "insert into staging.stg_crm__leads values ('L1'), ('L2'), ('L3')",
+    "create table intermediate.int_leads as select record_key from staging.stg_crm__leads",
+    "create table identity.changes (run_id varchar, change varchar)",
+    "insert into metrics.meta_ledger select delivery_id, rows_in, rows_loaded, file"
+    " from meta.deliveries",
+    "insert into metrics.metrics_lead_funnel_daily values ('华东', 2, 0, 2), ('华北', 0, 1, 0)",
+    "insert into profiles.dim_users values ('u_1'), ('u_2')",
+    "insert into profiles.dim_user_tags from profiles.dim_users",
+    "insert into profiles.fct_user_tags values ('u_1', 'repeat_lead', null)",
+    "insert into metrics.metrics_tag_daily values ('repeat_lead', 1)",
+    "insert into profiles.bridge_user_records values ('crm', 'leads', 'L1', 'u_1'),"
+    " ('crm', 'leads', 'L2', 'u_1'), ('crm', 'leads', 'L3', 'u_2')",
+    "insert into profiles.bridge_user_identifiers values ('+8613912345678', 'u_1', false)",
+)  # fmt: skip
+
+
+def troubles(
+    settings: Settings, run: Run, change: str = "", change_ledger: str = ""
+) -> dict[str, str]:
+    """Our own checks that do not pass after the changes (taken back), with what they saw."""
+    with connect(settings) as ledger, open_build(settings) as warehouse:
+        warehouse.execute("begin")
+        for statement in filter(None, change.split(";")):
+            warehouse.execute(statement)
+        for statement in filter(None, change_ledger.split(";")):
+            ledger.execute(statement.encode())
+        evidence = Evidence(settings, warehouse, ledger, run.run_id)
+        results = [check.run(evidence) for check in OWN_CHECKS]
+        warehouse.execute("rollback")
+        ledger.rollback()
+    return {r.expectation: f"{r.outcome}: {r.observed}" for r in results if r.outcome != "passed"}
+
+
+def change(settings: Settings, statement: str) -> None:
+    with open_build(settings) as build:
+        build.execute(statement)
+
+
+def test_a_sound_candidate_passes_every_check(candidate: Settings, run: Run) -> None:
+    results = check_candidate(candidate, run)
+    verdict = gate.decide(results, required_checks(candidate))
+    assert verdict.passed, verdict.because
+    assert verdict.warnings == ()
+    assert verdict.checks == len(results) == len(OWN_CHECKS) + 2 * len(_PUBLISHED)
+
+
+def test_results_are_kept_and_shown_on_a_page_without_values(candidate: Settings, run: Run) -> None:
+    change(candidate, "insert into metrics.metrics_tag_daily values ('打给+8613912345678', 0)")
+    results = check_candidate(candidate, run)
+    with connect(candidate) as ledger:
+        kept = ledger.execute(
+            "select suite, expectation, outcome from ledger.gate_results where run_id = %s",
+            [run.run_id],
+        ).fetchall()
+    assert {(r.suite, r.expectation, r.outcome) for r in results} == set(kept)
+    page = quality.docs_page(candidate, run.run_id)
+    text = page.read_text("utf-8")
+    assert "metrics_have_no_personal_value" in text
+    assert "metrics_tag_daily.tag_id: 1 like a mobile" in text
+    assert text.index("personal_data") < text.index("<h2>balance")
+    assert (page.parent / "great_expectations" / "index.html").exists()
+    everything = [f.read_bytes() for f in page.parent.rglob("*") if f.is_file()]
+    assert not [content for content in everything if b"13912345678" in content]
+
+
+def test_checking_again_gives_the_same_results(candidate: Settings, run: Run) -> None:
+    assert check_candidate(candidate, run) == check_candidate(candidate, run)
+
+
+@pytest.mark.parametrize(
+    ("statement", "check"),
+    [
+        ("delete from staging.stg_crm__leads where record_key = 'L1'",
+         "every_loaded_key_is_in_staging"),
+        ("drop table staging.stg_crm__leads", "every_loaded_key_is_in_staging"),
+        ("delete from intermediate.int_leads where record_key = 'L1'", "every_lead_is_a_fact"),
+        ("update metrics.metrics_lead_funnel_daily set leads_created = leads_created + 1",
+         "every_lead_is_in_the_funnel"),
+        ("insert into metrics.metrics_complaint_daily values (1)", "every_complaint_is_counted"),
+        ("delete from metrics.meta_ledger", "meta_ledger_shows_every_delivery"),
+        ("update metrics.meta_ledger set rows_in = 0", "meta_ledger_shows_every_row"),
+        ("update meta.deliveries set rows_loaded = 7", "candidate_was_built_from_the_ledger"),
+        ("update meta.deliveries set delivery_id = 'other'", "candidate_was_built_from_the_ledger"),
+        ("insert into profiles.bridge_user_records values ('crm', 'leads', 'L1', 'u_2')",
+         "no_record_has_two_persons"),
+        ("insert into profiles.bridge_organisation_records values ('crm', 'leads', 'L1')",
+         "no_record_has_two_persons"),
+        ("delete from profiles.bridge_user_records where record_key = 'L2'",
+         "every_person_record_is_bridged"),
+        ("insert into staging.stg_app__events values ('d1'), ('d1')",
+         "every_person_record_is_bridged"),
+        ("update profiles.bridge_user_records set one_id = 'u_9' where record_key = 'L3'",
+         "every_record_leads_to_a_user"),
+        ("insert into profiles.dim_users values ('u_3')", "every_user_has_a_record"),
+        ("delete from profiles.dim_user_tags where one_id = 'u_2'", "every_user_has_a_row_of_tags"),
+        ("update metrics.metrics_tag_daily set users = 2", "tag_counts_are_the_tags_held"),
+        ("alter table metrics.metrics_tag_daily add column vin varchar",
+         "metrics_have_no_personal_column"),
+        ("update metrics.metrics_tag_daily set tag_id = 'LSVAU2180N2183294'",
+         "metrics_have_no_personal_value"),
+        ("update metrics.metrics_tag_daily set tag_id = '证件 11010519900307123X'",
+         "metrics_have_no_personal_value"),
+        ("update metrics.meta_ledger set file = 'crm/leads/li.wei@example.com.csv'",
+         "metrics_have_no_personal_value"),
+        ("update metrics.meta_ledger set file = 'u_0123456789abcdef0123456789abcdef'",
+         "metrics_have_no_personal_value"),
+        ("insert into profiles.bridge_user_records select 'crm', 'leads', 'M' || range, 'u_1'"
+         " from range(1200)", "identity_is_within_its_limits"),
+        ("insert into identity.changes select run_id, 'split' from meta.run_context",
+         "identity_is_within_its_limits"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_the_candidate_is_seen(built: Built, statement: str, check: str) -> None:
+    found = troubles(built.settings, built.run, statement)
+    assert check in found
+    assert found[check].startswith("failed: ") or "drop table" in statement
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "13912345678901",
+        "a1391234567890b",
+        "2026-03-05T13912345678Z"[:14],
+        "crm/leads/20260305_130000.csv",
+        "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+        "INTENT_10_VIEWS_AND_FINANCE",
+        "ABCDEFGHJKLMNPRST",
+    ],
+)
+def test_what_only_resembles_personal_data_is_left_alone(built: Built, text: str) -> None:
+    statement = f"update metrics.meta_ledger set file = '{text}'"
+    assert troubles(built.settings, built.run, statement) == {}
+
+
+@pytest.mark.parametrize(
+    ("statement", "check"),
+    [
+        ("alter table ledger.deliveries drop constraint balance;"
+         " update ledger.deliveries set rows_in = rows_in + 1", "every_delivery_balances"),
+        ("update ledger.parts set rows = rows + 1", "every_part_has_its_rows"),
+        ("update ledger.parts set part = part || '.gone'", "every_part_has_its_rows"),
+        ("update ledger.deliveries set rows_loaded = 4, rows_quarantined = 0",
+         "every_loaded_row_is_in_a_part"),
+        ("delete from ledger.parts", "every_loaded_row_is_in_a_part"),
+        ("update ledger.node_results set status = 'error'", "every_node_succeeded"),
+        ("update ledger.node_results set status = 'skipped'", "every_node_succeeded"),
+        ("delete from ledger.node_results", "every_node_succeeded"),
+    ],
+)  # fmt: skip
+def test_a_fault_in_the_ledger_is_seen(built: Built, statement: str, check: str) -> None:
+    found = troubles(built.settings, built.run, change_ledger=statement)
+    assert found[check].startswith("failed: ")
+
+
+def test_a_part_cut_short_is_seen(candidate: Settings, run: Run) -> None:
+    part = next((candidate.home / "lake" / "raw").rglob("*.parquet"))
+    pq.write_table(pq.read_table(part).slice(0, 2), part)
+    found = troubles(candidate, run)
+    assert "3 rows in the ledger, 2 in the file" in found["every_part_has_its_rows"]
+
+
+def test_quarantined_rows_that_were_not_kept_are_seen(candidate: Settings, run: Run) -> None:
+    kept = next((candidate.home / "quarantine").rglob("*.parquet"))
+    kept.unlink()
+    found = troubles(candidate, run)
+    assert "1 rows in the ledger, 0 kept" in found["every_quarantined_row_is_kept"]
+
+
+def test_a_check_that_raises_is_a_result_and_the_others_still_run(
+    built: Built,
+) -> None:
+    found = troubles(built.settings, built.run, "drop table metrics.metrics_complaint_daily")
+    assert found["every_complaint_is_counted"].startswith("raised: CatalogException")
+    assert found["measures_are_near_the_last_snapshot"].startswith("raised: ")
+    assert "every_lead_is_in_the_funnel" not in found
+
+
+def test_a_table_without_a_suite_and_a_suite_without_expectations_block(
+    candidate: Settings, run: Run
+) -> None:
+    change(candidate, "create table metrics.metrics_news (n bigint)")
+    folder = candidate.project_dir / "expectations" / "published"
+    (folder / "dim_users.yml").write_text("table: profiles.dim_users\nexpectations: []\n")
+    (folder / "dim_user_tags.yml").unlink()
+    (folder / "dim_gone.yml").write_text(
+        "table: metrics.dim_gone\nexpectations:\n  - name: a\n    where: 1 = 0\n"
+        "    severity: info\n    because: it can be read\n"
+    )
+    verdict = gate.decide(check_candidate(candidate, run), required_checks(candidate))
+    assert {(b.expectation, b.outcome) for b in verdict.blocking} == {
+        ("metrics.metrics_news", "missing"),
+        ("profiles.dim_users", "missing"),
+        ("profiles.dim_user_tags", "missing"),
+        ("metrics.dim_gone", "missing"),
+        ("a", "missing"),
+    }
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        (0, set()),
+        (9, {"measures_are_near_the_last_snapshot"}),
+        (10, {"measures_are_near_the_last_snapshot", "measures_are_within_their_bands"}),
+    ],
+)
+def test_bands_hold_from_ten_snapshots_on_and_jumps_only_warn(
+    built: Built, times: int, expected: set[str]
+) -> None:
+    published = "".join(
+        f"insert into ledger.runs (run_id, command, as_of) values ('r{n}', 'test', now());"
+        "insert into ledger.snapshots (snapshot_id, run_id, state, as_of, input_fingerprint,"
+        f" published_at) values ('s{n}', 'r{n}', 'superseded', now(), 'f', clock_timestamp());"
+        + "".join(
+            f"insert into ledger.gate_measures values ('r{n}', '{name}', 1000);"
+            for name in drift.MEASURES
+        )
+        for n in range(times)
+    )
+    found = troubles(built.settings, built.run, change_ledger=published)
+    assert set(found) == expected
+    severities = {own.check.expectation: own.check.severity for own in OWN_CHECKS}
+    assert severities["measures_are_near_the_last_snapshot"] == "warning"
+    assert severities["measures_are_within_their_bands"] == "critical"
+
+
+def test_a_band_is_robust_against_one_outlier_and_never_narrower_than_declared() -> None:
+    steady = [100.0] * 10
+    assert drift.learned_band(steady, 0.5) == (50.0, 150.0)
+    assert drift.learned_band([*steady, 100_000.0], 0.5) == (50.0, 150.0)
+    low, high = drift.learned_band([10.0, 1000.0, 2000.0, 3000.0, 4000.0], 0.1)
+    assert low < 0
+    assert high > 4000
+
+
+def test_measures_of_a_candidate_are_kept_for_the_next(candidate: Settings, run: Run) -> None:
+    check_candidate(candidate, run)
+    with connect(candidate) as ledger:
+        kept = dict(
+            ledger.execute(
+                "select measure, value from ledger.gate_measures where run_id = %s", [run.run_id]
+            ).fetchall()
+        )
+    assert set(kept) == set(drift.MEASURES)
+    assert kept["identity.persons"] == 2
+    assert kept["identity.largest_person_records"] == 2
+    assert kept["metrics.leads_created"] == 2
+
+
+def test_an_error_is_told_without_what_could_be_somebodys() -> None:
+    message = "Could not convert string '13912345678' to INT64, nor 11010519900307123X\nLINE 1: x"
+    told = explain(duckdb.ConversionException(message))
+    assert told == "ConversionException: Could not convert string '…' to INT64, nor … LINE 1: x"
