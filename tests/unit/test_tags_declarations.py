@@ -1,14 +1,16 @@
 """Declared tags: what the repository declares, and what a wrong declaration is told."""
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 
 from zhongtai.errors import ConfigurationError
 from zhongtai.settings import Settings, load_settings
 from zhongtai.tags import load_tags, stale_models, write_models
-from zhongtai.tags.facts import FACTS
+from zhongtai.tags.facts import FACTS, PROFILE
 from zhongtai.tags.models import sources_of, tag_version
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -211,3 +213,16 @@ def test_the_version_follows_the_rule_and_its_parents_but_not_the_words(tmp_path
     assert reworded == before
     assert stricter["first_tag"] != before["first_tag"]
     assert stricter["second_tag"] != before["second_tag"]
+
+
+def test_the_facts_have_the_columns_that_tags_may_ask_about() -> None:
+    models = PROJECT / "dbt_project" / "models"
+    for fact in FACTS.values():
+        sql = next(models.rglob(f"{fact.model}.sql")).read_text("utf-8")
+        words = set(re.findall(r"\w+", sql))
+        assert {"one_id", fact.time, *fact.columns} - words == set(), fact.model
+    users = yaml.safe_load(next(models.rglob("dim_users.yml")).read_text("utf-8"))["models"][0]
+    described = {column["name"] for column in users["columns"]}
+    read = {m for p in PROFILE.values() for m in re.findall(r"users\.(\w+)", p.sql)} - {"as_of"}
+    assert len(read) >= 15
+    assert read - described == set()
