@@ -72,12 +72,15 @@ def open_build(settings: Settings, *, read_only: bool = False) -> "Iterator[Duck
     file.parent.mkdir(parents=True, exist_ok=True)
     temporary = settings.path("tmp")
     temporary.mkdir(parents=True, exist_ok=True)
-    with duckdb.connect(file, read_only=read_only) as connection:
-        connection.execute(f"set memory_limit = '{settings.memory_limit}'")
-        connection.execute(f"set threads = {settings.threads}")
-        connection.execute(f"set temp_directory = {_text(str(temporary))}")
+    # the same options as in dbt_project/profiles.yml: a process cannot open a file with two sets
+    options = {
+        "memory_limit": settings.memory_limit,
+        "threads": str(settings.threads),
+        "temp_directory": str(temporary),
+        "preserve_insertion_order": "false",
+    }
+    with duckdb.connect(file, read_only=read_only, config=options) as connection:
         connection.execute("set timezone = 'UTC'")
-        connection.execute("set preserve_insertion_order = false")
         if protocol := lake_protocol(settings):
             import fsspec
 
