@@ -75,6 +75,12 @@ class Contracts(Mapping[str, Contract]):
         return found
 
 
+def list_sources(project_dir: Path) -> list[str]:
+    """The sources that have a contract, by file name alone: cheap enough for a DAG file."""
+    files = (project_dir / "expectations" / "raw").glob("*__*.yml")
+    return sorted({file.name.partition("__")[0] for file in files})
+
+
 def load_contracts(project_dir: Path) -> Contracts:
     """Every contract below `project_dir`/expectations/raw.
 
