@@ -5,25 +5,51 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from zhongtai.errors import ZhongtaiError
+
 if TYPE_CHECKING:
     import duckdb
 
 Labels = npt.NDArray[np.int32]
 
-# One node per record and per value that several records share: a value of one record links
-# nothing. Nodes are numbered densely, records first, so that arrays can be indexed by them.
+# Records and values are joined by 64-bit hashes of their keys: texts cost three times as much. Two
+# keys with one hash would make two persons one, so both tables are checked for it, and hashed
+# anew with a salt inside the text should it ever happen.
+_NODE_HASH = "hash(source, entity, concat({salt}, record_key))"
+_VALUE_HASH = "hash(identifier_type, identifier_scope, concat({salt}, identifier_value))"
+
+# Nodes are numbered densely, records first, so that arrays can be indexed by them.
 _NUMBER_RECORDS = """
 create or replace temp table identity_nodes as
-select row_number() over () - 1 as record_no, source, entity, record_key, first_seen_at
+select
+    row_number() over () - 1 as record_no,
+    {node_hash} as node_hash,
+    source,
+    entity,
+    record_key,
+    first_seen_at,
 from {records}
 """
 
-_NUMBER_VALUES = """
-create or replace temp table identity_values as
-select row_number() over () - 1 as value_no, identifier_type, identifier_scope, identifier_value
+_COUNT_VALUES = """
+create or replace temp table identity_value_counts as
+select {value_hash} as value_hash, count(*) as record_count
 from {evidence}
 group by identifier_type, identifier_scope, identifier_value
-having count(*) > 1
+"""
+
+_COUNT_COLLISIONS = """
+select
+    (select count(*) - count(distinct node_hash) from identity_nodes)
+    + (select count(*) - count(distinct value_hash) from identity_value_counts)
+"""
+
+# One node per value that several records share: a value of one record links nothing.
+_NUMBER_VALUES = """
+create or replace temp table identity_values as
+select row_number() over () - 1 as value_no, value_hash
+from identity_value_counts
+where record_count > 1
 """
 
 _JOIN_LINKS = """
@@ -34,9 +60,17 @@ select
     e.identifier_type,
     e.priority,
     e.first_seen_at,
-from {evidence} as e
-inner join identity_values as v using (identifier_type, identifier_scope, identifier_value)
-inner join identity_nodes as n using (source, entity, record_key)
+from (
+    select
+        {node_hash} as node_hash,
+        {value_hash} as value_hash,
+        identifier_type,
+        priority,
+        first_seen_at,
+    from {evidence}
+) as e
+inner join identity_values as v using (value_hash)
+inner join identity_nodes as n using (node_hash)
 """
 
 
@@ -68,13 +102,12 @@ def label_records(
     `records` (source, entity, record_key, first_seen_at) and `evidence` (source, entity,
     record_key, identifier_type, identifier_scope, identifier_value, priority, first_seen_at) are
     relations of this connection: tables, views or bracketed queries. Every row of `evidence` is
-    an edge.
+    an edge, and its record is one of `records`.
     Returns the number of records and of edges between records and shared values.
     """
     import pyarrow as pa
 
-    for statement in (_NUMBER_RECORDS, _NUMBER_VALUES, _JOIN_LINKS):
-        connection.execute(statement.format(records=records, evidence=evidence))
+    _number_nodes(connection, records=records, evidence=evidence)
     record_count = _count(connection, "identity_nodes")
     value_count = _count(connection, "identity_values")
     links = connection.execute("select record_no, value_no from identity_links").fetchnumpy()
@@ -91,6 +124,29 @@ def label_records(
     connection.unregister("identity_labels")
     connection.execute("drop table identity_nodes")
     return record_count, len(links["record_no"])
+
+
+def _number_nodes(connection: "duckdb.DuckDBPyConnection", *, records: str, evidence: str) -> None:
+    """Write identity_nodes, identity_values and identity_links, free of hash collisions."""
+    for salt in ("", "#", "##", "###"):
+        words = {
+            "records": records,
+            "evidence": evidence,
+            "node_hash": _NODE_HASH.format(salt=f"'{salt}'"),
+            "value_hash": _VALUE_HASH.format(salt=f"'{salt}'"),
+        }
+        connection.execute(_NUMBER_RECORDS.format(**words))
+        connection.execute(_COUNT_VALUES.format(**words))
+        row = connection.execute(_COUNT_COLLISIONS).fetchone()
+        if row and row[0] == 0:
+            break
+    else:
+        raise ZhongtaiError(
+            f"{row[0] if row else 0} records of identity resolution share a key with another one",
+            hint="each (source, entity, record_key) may occur once in int_identity_records",
+        )
+    connection.execute(_NUMBER_VALUES)
+    connection.execute(_JOIN_LINKS.format(**words))
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:
