@@ -4,7 +4,10 @@
 {%- endmacro %}
 
 {% macro default__each_date(first, last) -%}
-    select cast(unnest(generate_series({{ first }}, {{ last }}, interval '1' day)) as date) as date
+    select
+        cast(
+            unnest(generate_series({{ first }}, {{ last }}, interval '1' day)) as date
+        ) as date
 {%- endmacro %}
 
 {% macro spark__each_date(first, last) -%}

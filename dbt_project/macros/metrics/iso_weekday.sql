@@ -3,6 +3,8 @@
     {{ return(adapter.dispatch("iso_weekday", "zhongtai")(date)) }}
 {%- endmacro %}
 
-{% macro default__iso_weekday(date) -%} cast(isodow({{ date }}) as integer) {%- endmacro %}
+{% macro default__iso_weekday(date) -%}
+    cast(isodow({{ date }}) as integer)
+{%- endmacro %}
 
-{% macro spark__iso_weekday(date) -%} (weekday({{ date }}) + 1) {%- endmacro %}
+{% macro spark__iso_weekday(date) -%}(weekday({{ date }}) + 1) {%- endmacro %}

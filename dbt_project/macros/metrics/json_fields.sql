@@ -4,9 +4,20 @@
 {%- endmacro %}
 
 {% macro default__json_fields(json, fields) -%}
-    json_extract_string({{ json }}, [{% for field in fields %}'$."{{ field }}"'{{ ", " if not loop.last }}{% endfor %}])
+    json_extract_string(
+        {{ json }},
+        [
+            {% for field in fields %}
+                '$."{{ field }}"'{{ ", " if not loop.last }}
+            {% endfor %}
+        ]
+    )
 {%- endmacro %}
 
 {% macro spark__json_fields(json, fields) -%}
-    array({% for field in fields %}get_json_object({{ json }}, '$["{{ field }}"]'){{ ", " if not loop.last }}{% endfor %})
+    array(
+        {% for field in fields %}
+            get_json_object({{ json }}, '$["{{ field }}"]'){{ ", " if not loop.last }}
+        {% endfor %}
+    )
 {%- endmacro %}

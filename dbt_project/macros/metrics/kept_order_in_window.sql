@@ -7,7 +7,9 @@
     (
         {{ in_window(kind ~ "_ordered_at", "created_at", days) }}
         and (
-            not coalesce({{ in_window(kind ~ "_matched_at", "created_at", days) }}, false)
+            not coalesce(
+                {{ in_window(kind ~ "_matched_at", "created_at", days) }}, false
+            )
             or coalesce({{ in_window(kind ~ "_kept_at", "created_at", days) }}, false)
         )
     )

@@ -3,6 +3,10 @@
     {{ return(adapter.dispatch("list_item", "zhongtai")(list, position)) }}
 {%- endmacro %}
 
-{% macro default__list_item(list, position) -%} list_extract({{ list }}, {{ position }}) {%- endmacro %}
+{% macro default__list_item(list, position) -%}
+    list_extract({{ list }}, {{ position }})
+{%- endmacro %}
 
-{% macro spark__list_item(list, position) -%} get({{ list }}, {{ position }} - 1) {%- endmacro %}
+{% macro spark__list_item(list, position) -%}
+    get({{ list }}, {{ position }} - 1)
+{%- endmacro %}
