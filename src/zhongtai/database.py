@@ -30,13 +30,22 @@ def embedded_server_url(settings: Settings, database: str = DATABASE) -> str:
     if not embedded_server_is_running(settings):
         # a handle from before the server was stopped
         server.start()
-    with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+    _create_if_missing(server.get_uri(), database)
+    return str(server.get_uri(database=database))
+
+
+def _create_if_missing(url: str, database: str) -> None:
+    with psycopg.connect(url, autocommit=True) as connection:
         # two processes may start at once: the lock makes "create if missing" one step
         connection.execute("select pg_advisory_lock(hashtext('zhongtai.create_database'))")
         found = connection.execute("select 1 from pg_database where datname = %s", [database])
         if not found.fetchone():
             connection.execute(sql.SQL("create database {}").format(sql.Identifier(database)))
-    return str(server.get_uri(database=database))
+
+
+def create_database(settings: Settings, database: str) -> None:
+    """Make another database in the server that holds zhongtai's, unless it is there."""
+    _create_if_missing(database_url(settings), database)
 
 
 def embedded_server_is_running(settings: Settings) -> bool:

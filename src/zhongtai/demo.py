@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+import pyarrow.parquet as pq
 from rich.console import Console, Group
 from rich.live import Live
 from rich.table import Table
@@ -65,7 +66,7 @@ def render(progress: Progress, headline: str, seconds: float) -> Group:
     )
 
 
-def deliver(wave: Path, landing: Path) -> int:
+def deliver(wave: Path, landing: Path) -> None:
     """Copy a wave as a source system would: data under another name first, markers last."""
     files = sorted(path for path in wave.rglob("*") if path.is_file())
     markers = [path for path in files if path.name.endswith((".done", ".manifest.json"))]
@@ -78,7 +79,15 @@ def deliver(wave: Path, landing: Path) -> int:
         temporary = target.with_name(f".{target.name}.part")
         shutil.copyfile(path, temporary)
         temporary.replace(target)
-    return len(data)
+
+
+def deliveries_of_wave(settings: Settings, number: int) -> int:
+    """How many files of the wave will be complete; one of the sample never is."""
+    truth = pq.read_table(settings.path("demo", "truth", "ledger_by_wave.parquet"))
+    return sum(
+        row["wave"] == number and row["status"] != "not_complete"
+        for row in truth.select(["wave", "status"]).to_pylist()
+    )
 
 
 def _everything_is_published(connection: psycopg.Connection) -> bool:
@@ -123,7 +132,7 @@ def _watch(settings: Settings, console: Console, headline: str, expected: int) -
             time.sleep(1)
 
 
-def _exports(settings: Settings, say: Callable[[str], None]) -> Path:
+def _exports(settings: Settings, say: Callable[[str], None]) -> None:
     from zhongtai.generate.exports import generate
 
     out = settings.path("demo")
@@ -132,7 +141,6 @@ def _exports(settings: Settings, say: Callable[[str], None]) -> Path:
         shutil.rmtree(out, ignore_errors=True)
         generate(out, people=PEOPLE, days=DAYS, seed=SEED, start=None, waves=WAVES)
         (out / "complete").touch()
-    return out
 
 
 def show_tables(settings: Settings, console: Console) -> None:
@@ -161,17 +169,22 @@ def show_next_steps(settings: Settings, console: Console, address: AirflowAddres
         console.print(command, highlight=False)
 
 
-def run_demo(settings: Settings, console: Console) -> None:
-    """The whole demo. Raises ZhongtaiError when a wave is not published in time."""
-    say = console.print
-    exports = _exports(settings, say)
-    address = start_services(settings, say)
-    say(f"Airflow is up: {address.url}")
+def start_demo(settings: Settings, console: Console) -> AirflowAddress:
+    """Make the sample exports and start the services."""
+    _exports(settings, console.print)
+    address = start_services(settings, console.print)
+    console.print(f"Airflow is up: {address.url}")
+    return address
+
+
+def run_demo(settings: Settings, console: Console, address: AirflowAddress) -> None:
+    """Deliver the waves and show them through. Raises ZhongtaiError when one does not arrive."""
     landing = Path(settings.landing_url)
     expected = 0
     for number in range(1, WAVES + 1):
-        expected += deliver(exports / "waves" / str(number), landing)
+        deliver(settings.path("demo", "waves", str(number)), landing)
+        expected += deliveries_of_wave(settings, number)
         seconds = _watch(settings, console, f"wave {number} of {WAVES}", expected)
-        say(f"wave {number} of {WAVES}: published {seconds:.0f} s after it was delivered")
+        console.print(f"wave {number} of {WAVES}: published {seconds:.0f} s after it was delivered")
     show_tables(settings, console)
     show_next_steps(settings, console, address)

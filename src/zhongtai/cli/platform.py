@@ -17,7 +17,7 @@ def register(app: typer.Typer) -> None:
     for command in (up, down, demo):
         app.command(rich_help_panel=PANEL)(command)
     database = typer.Typer(no_args_is_help=True, help="The embedded PostgreSQL of a home.")
-    for command in (start, stop, url):
+    for command in (start, stop, url, migrate):
         database.command()(command)
     app.add_typer(database, name="database", rich_help_panel=PANEL)
 
@@ -71,9 +71,12 @@ def demo(home: Home = None) -> None:
     with server_on_demand(settings, keep=True):
         from rich.console import Console
 
-        from zhongtai.demo import run_demo
+        from zhongtai.demo import run_demo, start_demo
 
-        run_demo(settings, Console())
+        console = Console()
+        address = start_demo(settings, console)
+    # outside of the block: a wave that fails leaves the services up to be looked at
+    run_demo(settings, console, address)
 
 
 def start(home: Home = None) -> None:
@@ -126,3 +129,28 @@ def url(
         from zhongtai.database import database_url
 
         say(database_url(settings, database))
+
+
+def migrate(
+    home: Home = None,
+    with_airflow: Annotated[
+        bool, typer.Option("--with-airflow", help="Airflow's own tables and the writer pool too.")
+    ] = False,
+) -> None:
+    """Bring the tables of zhongtai up to date, and those of Airflow if asked.
+
+    **Examples**
+
+        zhongtai database migrate
+        zhongtai database migrate --with-airflow
+    """
+    settings = make_settings(home)
+    with server_on_demand(settings):
+        from zhongtai.database import connect
+        from zhongtai.service import migrate_airflow
+
+        with connect(settings):
+            say("zhongtai is up to date")
+        if with_airflow:
+            migrate_airflow(settings)
+            say("Airflow is up to date")

@@ -6,7 +6,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from zhongtai.database import database_url
+from zhongtai.database import create_database, database_url
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.service.secrets import load_secrets, write_private
 from zhongtai.settings import Settings, subprocess_environment
@@ -47,6 +47,7 @@ def _sqlalchemy_url(settings: Settings) -> str:
     if settings.database_url.get_secret_value():
         url = settings.database_url.get_secret_value()
         base, _, query = url.partition("?")
+        create_database(settings, "airflow")
         url = f"{base.rsplit('/', 1)[0]}/airflow" + (f"?{query}" if query else "")
     else:
         url = database_url(settings, "airflow")
@@ -125,6 +126,19 @@ def prepare_airflow(settings: Settings, port: int) -> dict[str, str]:
     """Bring Airflow's own tables and the writer pool up to date; returns the environment."""
     settings.path("airflow").mkdir(parents=True, exist_ok=True)
     environment = airflow_environment(settings, port)
+    _migrate(environment)
+    return environment
+
+
+def _migrate(environment: dict[str, str]) -> None:
     run_airflow(environment, "db", "migrate")
     run_airflow(environment, "pools", "set", POOL, "1", "One process writes the working file")
-    return environment
+
+
+def migrate_airflow(settings: Settings) -> None:
+    """Bring the Airflow that the environment already configures up to date, as in a container.
+
+    The database named in AIRFLOW__DATABASE__SQL_ALCHEMY_CONN is created if it is missing.
+    """
+    create_database(settings, "airflow")
+    _migrate(subprocess_environment())
