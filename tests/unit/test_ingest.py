@@ -528,6 +528,17 @@ def test_an_archived_file_leaves_the_landing_zone(
     assert drain(archiving, contracts, run).deliveries == 0
 
 
+def test_a_crash_before_archiving_leaves_nothing_behind(
+    landing: Landing, settings: Settings, contracts: Contracts, run: Run
+) -> None:
+    file = landing.deliver("app.events", [event(1)])
+    drain(settings, contracts, run)
+    archiving = settings.model_copy(update={"archive": True})
+    drain(archiving, contracts, run)
+    assert list(file.parent.iterdir()) == []
+    assert len(list(settings.path("archive").rglob("data.jsonl"))) == 1
+
+
 def test_a_remote_landing_zone_and_lake_work_like_local_ones(
     landing: Landing, settings: Settings, contracts: Contracts, run: Run, ledger: Any
 ) -> None:

@@ -1,12 +1,15 @@
-"""Moving a recorded file out of the landing zone."""
+"""Moving files whose ledger row is final out of the landing zone."""
 
+import hashlib
 import shutil
 from pathlib import Path
 
-from zhongtai.ingest.judgement import Judgement
+from zhongtai.contracts import Contract
 from zhongtai.ingest.parts import place_file
-from zhongtai.landing import LandingZone
+from zhongtai.landing import LandedFile, LandingZone
 from zhongtai.settings import Settings
+
+_BLOCK = 8 << 20
 
 
 def archived_file(settings: Settings, source: str, entity: str, sha256: str, name: str) -> Path:
@@ -14,18 +17,29 @@ def archived_file(settings: Settings, source: str, entity: str, sha256: str, nam
     return settings.path("archive", source, entity, sha256, name)
 
 
-def move_to_archive(settings: Settings, zone: LandingZone, judgement: Judgement) -> None:
-    """Move a file whose ledger row is final to the archive, unless it changed meanwhile.
+def move_to_archive(
+    settings: Settings, zone: LandingZone, contract: Contract, file: LandedFile
+) -> None:
+    """Move a recorded file to the archive, unless it changed since.
 
-    A crash in between leaves it in both places; the ledger knows its bytes either way.
+    A crash in between leaves it in the landing zone or in both places; the next drain finds it
+    there, known, and moves it.
     """
-    file, contract = judgement.delivery.file, judgement.delivery.contract
-    target = archived_file(settings, contract.source, contract.entity, judgement.sha256, file.name)
-    copy = judgement.local.with_name(f"{judgement.local.name}.archive")
+    folder = settings.path("tmp")
+    folder.mkdir(parents=True, exist_ok=True)
+    digest = hashlib.sha256()
+    with zone.open(file) as opened:
+        while block := opened.read(_BLOCK):
+            digest.update(block)
+    sha256 = digest.hexdigest()
+    target = archived_file(settings, contract.source, contract.entity, sha256, file.name)
+    if zone.stat(file) != file:
+        return
     if zone.is_local and not Path(file.location).is_symlink():
-        copy = Path(file.location)
+        place_file(Path(file.location), target)
     else:
-        shutil.copyfile(judgement.local, copy)
-    if zone.stat(file) == file:
+        copy = folder / f"archive-{sha256}"
+        with zone.open(file) as opened, copy.open("wb") as written:
+            shutil.copyfileobj(opened, written, _BLOCK)
         place_file(copy, target)
-        zone.remove(file)
+    zone.remove(file)

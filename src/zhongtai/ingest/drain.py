@@ -136,6 +136,9 @@ class _Drain:
                 break
         for name in sorted(touched):
             self._settlement.remove_orphans(self._contracts[name])
+        if self._settings.archive:
+            for contract, file in survey.settled:
+                move_to_archive(self._settings, self._zone, contract, file)
         self._report.waiting = [*survey.waiting, *unsettled]
         self._report.strays = survey.strays
         return self._report
@@ -179,8 +182,6 @@ class _Drain:
         entries = self._settlement.settle(contract, judged)
         self._report.add(entries)
         for judgement in judged:
-            if self._settings.archive:
-                move_to_archive(self._settings, self._zone, judgement)
             _tidy(judgement)
         return len(judged)
 

@@ -43,6 +43,7 @@ class Survey:
     complete: list[Delivery] = field(default_factory=list)
     waiting: list[Stray] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
+    settled: list[tuple[Contract, LandedFile]] = field(default_factory=list)
 
 
 class Memory(Protocol):
@@ -110,6 +111,7 @@ class _Entity:
                 wanted = f"does not match {self._contract.path}, the path of {self._contract.name}"
                 survey.strays.append(Stray(file.label, wanted))
         settled = self._memory.settled(self._contract, data)
+        survey.settled.extend((self._contract, file) for file in data if file in settled)
         fresh = [file for file in data if file not in settled]
         if not fresh:
             return
