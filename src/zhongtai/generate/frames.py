@@ -60,7 +60,8 @@ class Frame:
 
 def loads(fates: Array) -> Array:
     """Return which fates are those of rows that load."""
-    return np.isin(fates.astype(str), ["", SHARED_VALUE, UNKNOWN_TAG])
+    good = (fates == "") | (fates == SHARED_VALUE) | (fates == UNKNOWN_TAG)
+    return np.asarray(good)
 
 
 def typed(values: Any, kind: str) -> pa.Array:

@@ -65,13 +65,13 @@ def ledger_of(delivered: Iterable[Delivered], *, by_wave: bool) -> pa.Table:
 def _judge(files: list[Delivered]) -> list[dict[str, object]]:
     """Return the verdicts on the files of one entity, taken in this order."""
     known_bytes: set[str] = set()
-    known_rows = np.empty(0, dtype=np.int64)
+    known_rows = np.zeros(len(files[0].parcel.spelled.frame), dtype=bool)
     rows = []
     for file in files:
         verdict, counts = _verdict(file, known_bytes), (0, 0, 0)
         total = len(file.identity)
         if verdict == "loaded":
-            counts, known_rows = _count(file, known_rows)
+            counts = _count(file, known_rows)
             known_bytes.add(file.sha256)
         elif verdict == "duplicate":
             counts = (0, 0, total)
@@ -89,13 +89,16 @@ def _verdict(file: Delivered, known_bytes: set[str]) -> str:
     return "duplicate" if file.sha256 in known_bytes else "loaded"
 
 
-def _count(file: Delivered, known: Array) -> tuple[tuple[int, int, int], Array]:
+def _count(file: Delivered, known: Array) -> tuple[int, int, int]:
+    """Return rows loaded, quarantined and duplicate; mark in `known` the rows that are loaded."""
     good = file.identity[loads(file.fates)]
     quarantined = len(file.identity) - len(good)
     if not file.parcel.entity.is_immutable:
-        return (len(good), quarantined, 0), known
-    fresh = np.setdiff1d(good, known)
-    return (len(fresh), quarantined, len(good) - len(fresh)), np.union1d(known, fresh)
+        return len(good), quarantined, 0
+    before = int(known.sum())
+    known[good] = True
+    fresh = int(known.sum()) - before
+    return fresh, quarantined, len(good) - fresh
 
 
 def _row(file: Delivered, verdict: str, counts: tuple[int, int, int]) -> dict[str, object]:
