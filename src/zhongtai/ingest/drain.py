@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     import duckdb
 
 # Files that are settled together: enough that hashes of earlier parts are read rarely.
-_CHUNK_FILES = 64
+_CHUNK_FILES = 32
 _CHUNK_BYTES = 512 * 2**20
 
 
