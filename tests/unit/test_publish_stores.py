@@ -10,6 +10,13 @@ from decimal import Decimal
 import duckdb
 import psycopg
 import pytest
+
+from zhongtai.database import connect
+from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.publish import postgres_store, publisher
+from zhongtai.publish.postgres_views import BreakingChangeError
+from zhongtai.settings import Settings
+
 from publish_cases import (
     METRICS,
     build_candidate,
@@ -19,12 +26,6 @@ from publish_cases import (
     visible_files,
     write_build,
 )
-
-from zhongtai.database import connect
-from zhongtai.errors import ConfigurationError, ZhongtaiError
-from zhongtai.publish import postgres_store, publisher
-from zhongtai.publish.postgres_views import BreakingChangeError
-from zhongtai.settings import Settings
 
 
 @pytest.fixture(autouse=True)
