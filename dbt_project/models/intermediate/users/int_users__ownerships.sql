@@ -1,13 +1,13 @@
 -- Grain: one row per person, vehicle and period of ownership.
--- A delivery makes its order's person the owner. Who binds the car later, while no
--- one else is
--- bound to it, has taken it over. A return, or the next owner, a company included,
--- ends it.
+-- A delivery makes its order's person the owner. A used car is taken over by whoever
+-- binds it later while no one else is bound to it, or brings it to service under their
+-- own name as the new owner. A return or the next owner, also a company, ends it.
 with
     orders as (
         select
             o.order_no,
             o.vin,
+            o.name,
             coalesce(u.one_id, c.organisation_id) as holder,
             u.one_id is not null as is_person,
             case
@@ -33,6 +33,7 @@ with
             -- a delivery without a known order still ends what was before
             coalesce(o.holder, concat('delivery ', d.delivery_id)) as holder,
             coalesce(o.is_person, false) as is_person,
+            o.name,
             d.delivered_at as claimed_at,
             o.returned_at
         from {{ ref("stg_dms__deliveries") }} as d
@@ -44,8 +45,8 @@ with
         select vin, min(claimed_at) as delivered_at from deliveries group by vin
     ),
 
-    takeovers as (
-        select b.vin, b.one_id as holder, true as is_person, b.valid_from as claimed_at
+    takeovers_in_app as (
+        select b.vin, b.one_id as holder, b.valid_from as claimed_at
         from {{ ref("int_users__bindings") }} as b
         inner join
             first_deliveries as d on b.vin = d.vin and b.valid_from > d.delivered_at
@@ -61,12 +62,39 @@ with
             )
     ),
 
+    -- the owner's name on a service order says nothing about who the sender is, but the
+    -- sender who is that owner, and is not whom the car was delivered to, now has it
+    takeovers_in_service as (
+        select s.vin, u.one_id as holder, s.arrived_at as claimed_at
+        from {{ ref("stg_dms__service_orders") }} as s
+        inner join
+            first_deliveries as d on s.vin = d.vin and s.arrived_at > d.delivered_at
+        inner join
+            {{ ref("bridge_user_records") }} as u
+            on u.source = 'dms'
+            and u.entity = 'service_orders'
+            and u.record_key = s.record_key
+        where
+            s.owner_name = s.sender_name
+            and s.sender_mobile is not null
+            and not exists (
+                select 1
+                from deliveries as other
+                where
+                    other.vin = s.vin
+                    and (other.name is null or other.name = s.owner_name)
+            )
+    ),
+
     claims as (
         select vin, holder, is_person, claimed_at, returned_at
         from deliveries
         union all
-        select vin, holder, is_person, claimed_at, null
-        from takeovers
+        select vin, holder, true, claimed_at, null
+        from takeovers_in_app
+        union all
+        select vin, holder, true, claimed_at, null
+        from takeovers_in_service
     ),
 
     changes as (

@@ -1,7 +1,6 @@
 -- Grain: one row per identifier value and person.
 -- Finds the person behind a phone, an openid or a customer number. An identifier that
--- its owner
--- took back is not among them.
+-- its owner took back is not among them.
 select
     e.identifier_type,
     e.identifier_scope,

@@ -1,8 +1,6 @@
 -- Grain: one row per pair of persons and relationship.
--- Persons who belong together without being one: families, referrers. In a household
--- the pair is
--- unordered and stands once; a referrer is one_id, whom they referred is
--- related_one_id.
+-- Persons who belong together without being one: families, referrers. A household pair
+-- is unordered and stands once; a referrer is one_id, the referred related_one_id.
 with
     identifiers as (
         select e.*, m.one_id

@@ -1,5 +1,4 @@
--- Grain: one row per pair of records that evidence suggested and identity resolution
--- refused.
+-- Grain: one row per pair of records that identity resolution refused to link.
 -- Answers "why are these two not one person".
 select
     source,
