@@ -15,6 +15,7 @@ from zhongtai.settings import Settings
 
 _WORST_FIRST: tuple[Outcome, ...] = ("raised", "failed", "missing", "passed")
 _SHOWN = 10
+_SHOWN_STATES = ("published", "superseded", "flipped_postgres")
 
 
 @dataclass(frozen=True)
@@ -75,14 +76,18 @@ def decide(results: Iterable[CheckResult], required: Sequence[Check]) -> Verdict
 def hold(connection: psycopg.Connection, candidate: Candidate, verdict: Verdict) -> None:
     """Keep a candidate back: readers go on with the last snapshot.
 
-    Raises ValueError for a verdict that passed.
+    A candidate that readers see already stays what it is; the verdict is kept beside it. Raises
+    ValueError for a verdict that passed.
     """
     if verdict.passed:
         raise ValueError(f"candidate {candidate.snapshot_id} passed; there is nothing to hold")
     with connection.transaction():
+        _record(connection, candidate, "held", verdict)
+        shown = snapshots.find(connection, candidate.snapshot_id)
+        if shown is not None and shown.state in _SHOWN_STATES:
+            return
         record_verdict(connection, candidate, "held", verdict.because)
         snapshots.record(connection, candidate, "held", verdict.because)
-        _record(connection, candidate, "held", verdict)
 
 
 def accept(connection: psycopg.Connection, candidate: Candidate, verdict: Verdict) -> None:

@@ -11,6 +11,7 @@ import pytest
 from zhongtai import gate
 from zhongtai.database import connect
 from zhongtai.errors import GateHeldError, ZhongtaiError
+from zhongtai.publish import snapshots
 from zhongtai.publish.candidates import Candidate, load_candidate
 from zhongtai.quality import BALANCE_SUITE, OWN_CHECKS, list_required
 from zhongtai.quality.results import Check, CheckResult, result
@@ -166,6 +167,17 @@ def test_a_held_candidate_is_a_held_snapshot_with_its_reason(
     assert one(connection, "select state from ledger.snapshots") == "held"
     assert "17 rows" in one(connection, "select because from ledger.snapshots")
     assert load_candidate(connection).verdict == "held"
+
+
+def test_what_readers_see_stays_published_when_it_is_checked_again(
+    connection: psycopg.Connection, candidate: Candidate
+) -> None:
+    gate.accept(connection, candidate, gate.decide(passed(CRITICAL), (CRITICAL,)))
+    snapshots.record(connection, candidate, "published")
+    hold(connection, candidate)
+    assert one(connection, "select state from ledger.snapshots") == "published"
+    assert load_candidate(connection).verdict == "passed"
+    assert one(connection, "select count(*) from ledger.gate_verdicts") == 2
 
 
 def test_a_passed_candidate_may_be_published_and_cannot_be_held(

@@ -125,6 +125,11 @@ _TABLES = (
     "insert into staging.stg_crm__leads values ('L1'), ('L2'), ('L3')",
     "create table intermediate.int_leads as select record_key from staging.stg_crm__leads",
     "create table identity.changes (run_id varchar, change varchar)",
+    "create table identity.redirects (retired_one_id varchar, one_id varchar)",
+    "create table identity.record_map (source varchar, entity varchar, record_key varchar,"
+    " one_id varchar)",
+    "insert into identity.record_map select 'crm', 'leads', 'L' || range, 'u_' || range % 9"
+    " from range(200)",
     "insert into metrics.meta_ledger select delivery_id, rows_in, rows_loaded, file"
     " from meta.deliveries",
     "insert into metrics.metrics_lead_funnel_daily values ('华东', 2, 0, 2), ('华北', 0, 1, 0)",
@@ -230,7 +235,7 @@ def test_checking_again_gives_the_same_results(candidate: Settings, run: Run) ->
          "metrics_have_no_personal_value"),
         ("insert into profiles.bridge_user_records select 'crm', 'leads', 'M' || range, 'u_1'"
          " from range(1200)", "identity_is_within_its_limits"),
-        ("insert into identity.changes select run_id, 'split' from meta.run_context",
+        ("insert into identity.changes select run_id, 'split' from meta.run_context, range(30)",
          "identity_is_within_its_limits"),
     ],
 )  # fmt: skip
@@ -338,7 +343,7 @@ def test_bands_hold_from_ten_snapshots_on_and_jumps_only_warn(
         f" published_at) values ('s{n}', 'r{n}', 'superseded', now(), 'f', clock_timestamp());"
         + "".join(
             f"insert into ledger.gate_measures values ('r{n}', '{name}', 1000);"
-            for name in drift.MEASURES
+            for name in drift.MEASURE_NAMES
         )
         for n in range(times)
     )
@@ -349,11 +354,43 @@ def test_bands_hold_from_ten_snapshots_on_and_jumps_only_warn(
     assert severities["measures_are_within_their_bands"] == "critical"
 
 
+@pytest.mark.parametrize(
+    ("before", "share"), [("'u_' || range % 9", 0), ("'u_gone'", 0), ("'u_other'", 1)]
+)
+def test_records_that_moved_without_a_merge_are_measured(
+    built: Built, tmp_path: Path, before: str, share: float
+) -> None:
+    settings = built.settings.model_copy(update={"home": tmp_path})
+    folder = settings.path("identity", "s1")
+    folder.mkdir(parents=True)
+    duckdb.sql(
+        "select 'crm' as source, 'leads' as entity, 'L' || range as record_key,"
+        f" {before} as one_id from range(200)"
+    ).write_parquet(str(folder / "record_map.parquet"))
+    with connect(built.settings) as ledger, open_build(built.settings) as warehouse:
+        warehouse.execute("begin")
+        warehouse.execute("insert into identity.redirects values ('u_gone', 'u_1')")
+        warehouse.execute(
+            "update identity.record_map set one_id = 'u_1'" if "gone" in before else "select 1"
+        )
+        ledger.execute(
+            "insert into ledger.snapshots (snapshot_id, run_id, state, as_of, input_fingerprint)"
+            " values ('s1', %s, 'published', now(), 'f')",
+            [built.run.run_id],
+        )
+        evidence = Evidence(settings, warehouse, ledger, built.run.run_id)
+        assert drift.measure(evidence)["identity.rebound_share"] == share
+        warehouse.execute("rollback")
+        ledger.rollback()
+
+
 def test_a_band_is_robust_against_one_outlier_and_never_narrower_than_declared() -> None:
     steady = [100.0] * 10
-    assert drift.learned_band(steady, 0.5) == (50.0, 150.0)
-    assert drift.learned_band([*steady, 100_000.0], 0.5) == (50.0, 150.0)
-    low, high = drift.learned_band([10.0, 1000.0, 2000.0, 3000.0, 4000.0], 0.1)
+    half, tenth = (drift.Limits({}, share, 5) for share in (0.5, 0.1))
+    assert drift.learned_band(steady, half) == (50.0, 150.0)
+    assert drift.learned_band([*steady, 100_000.0], half) == (50.0, 150.0)
+    assert drift.learned_band([1.0] * 10, half) == (-4.0, 6.0)
+    low, high = drift.learned_band([10.0, 1000.0, 2000.0, 3000.0, 4000.0], tenth)
     assert low < 0
     assert high > 4000
 
@@ -366,7 +403,7 @@ def test_measures_of_a_candidate_are_kept_for_the_next(candidate: Settings, run:
                 "select measure, value from ledger.gate_measures where run_id = %s", [run.run_id]
             ).fetchall()
         )
-    assert set(kept) == set(drift.MEASURES)
+    assert set(kept) == set(drift.MEASURE_NAMES)
     assert kept["identity.persons"] == 2
     assert kept["identity.largest_person_records"] == 2
     assert kept["metrics.leads_created"] == 2

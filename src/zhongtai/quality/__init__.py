@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 
@@ -14,6 +15,9 @@ from zhongtai.quality.suites import Suite, load_suites
 from zhongtai.runs import Run
 from zhongtai.settings import Settings
 from zhongtai.warehouse import open_build
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 __all__ = ["Check", "CheckResult", "check_candidate", "docs_page", "required_checks"]
 
@@ -89,9 +93,9 @@ def published_tables(tables: Iterable[tuple[str, str]]) -> tuple[str, ...]:
     )
 
 
-def warehouse_tables(warehouse: "object") -> list[tuple[str, str]]:
+def warehouse_tables(warehouse: "DuckDBPyConnection") -> list[tuple[str, str]]:
     """Schema and name of every table of the candidate."""
-    rows = warehouse.execute("select schema_name, table_name from duckdb_tables()").fetchall()  # type: ignore[attr-defined]  # a DuckDB connection, imported nowhere here
+    rows = warehouse.execute("select schema_name, table_name from duckdb_tables()").fetchall()
     return [(str(schema), str(name)) for schema, name in rows]
 
 
@@ -110,16 +114,18 @@ def _suite_results(suites: Sequence[Suite], tables: Sequence[str]) -> list[Check
     results = []
     for table in sorted({*tables, *by_table}):
         suite = by_table.get(table)
-        if suite is None:
-            outcome, observed = "missing", f"no expectations/published/{table.split('.')[1]}.yml"
-        elif table not in tables:
-            outcome, observed = "missing", f"the candidate has no table {table}"
-        elif not suite.expectations:
-            outcome, observed = "missing", f"{suite.file.name} has no expectation"
-        else:
-            outcome, observed = "passed", f"{len(suite.expectations)} expectations"
-        results.append(result(_suite_check(table), outcome, observed))  # type: ignore[arg-type]  # one of the outcomes
+        lacks = _say_lack(table, suite, tables)
+        observed = lacks or f"{len(suite.expectations) if suite else 0} expectations"
+        results.append(result(_suite_check(table), "missing" if lacks else "passed", observed))
     return results
+
+
+def _say_lack(table: str, suite: Suite | None, tables: Sequence[str]) -> str:
+    if suite is None:
+        return f"no expectations/published/{table.split('.')[1]}.yml"
+    if table not in tables:
+        return f"the candidate has no table {table}"
+    return "" if suite.expectations else f"{suite.file.name} has no expectation"
 
 
 def _expectation_results(

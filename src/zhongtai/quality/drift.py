@@ -22,10 +22,18 @@ _SIGMA_OF_MAD = 1.4826
 
 @dataclass(frozen=True)
 class Limits:
-    """The declared limits: `at_most` by measure, and how far a total may be from its history."""
+    """The declared limits: `at_most` by measure, and how far a measure may be from its history.
+
+    `widest_change` is a share of it; a difference of up to `smallest_change` is never drift.
+    """
 
     at_most: Mapping[str, float]
     widest_change: float
+    smallest_change: float
+
+    def room(self, around: float) -> float:
+        """How far from `around` a value may be."""
+        return max(self.widest_change * abs(around), self.smallest_change)
 
 
 def load_limits(settings: Settings) -> Limits:
@@ -34,14 +42,14 @@ def load_limits(settings: Settings) -> Limits:
     if not file.exists():
         raise ConfigurationError(f"{file} is missing", hint=_HINT)
     top = Section.of_file(file, "the limits", _HINT)
-    top.expect_keys(("limits", "widest_change"))
+    top.expect_keys(("limits", "widest_change", "smallest_change"))
     at_most = {}
     for part in top.sections("limits"):
         part.expect_keys(("measure", "at_most", "because"))
         part.text("because")
-        measure = part.choice("measure", tuple(MEASURES))
+        measure = part.choice("measure", MEASURE_NAMES)
         at_most[measure] = float(part.value("at_most"))
-    return Limits(at_most, float(top.value("widest_change")))
+    return Limits(at_most, float(top.value("widest_change")), float(top.value("smallest_change")))
 
 
 # Measures of a candidate: name -> SQL over it that gives one number.
@@ -56,17 +64,20 @@ MEASURES: Mapping[str, str] = {
         "select max(n) from (select count(distinct identifier_value) as n"
         " from profiles.bridge_user_identifiers where not is_shared group by one_id)"
     ),
+    # of a handful of persons, one is a large share: the denominator is at least 100
     "identity.split_share": (
         "select cast((select count(*) from identity.changes as changes, meta.run_context as run"
         " where changes.run_id = run.run_id and change in ('split', 'reassign')) as double)"
-        " / nullif((select count(*) from profiles.dim_users), 0)"
+        " / greatest((select count(*) from profiles.dim_users), 100)"
     ),
     "metrics.leads_created": "select sum(leads_created) from metrics.metrics_lead_funnel_daily",
     "metrics.leads_valid": "select sum(leads_valid) from metrics.metrics_lead_funnel_daily",
     "metrics.complaints": "select sum(accepted) from metrics.metrics_complaint_daily",
     "metrics.tags_held": "select sum(users) from metrics.metrics_tag_daily",
-    "metrics.freshness_rows": "select sum(rows_loaded) from metrics.meta_ledger",
+    "metrics.rows_loaded": "select sum(rows_loaded) from metrics.meta_ledger",
 }
+_REBOUND = "identity.rebound_share"
+MEASURE_NAMES = (*MEASURES, _REBOUND)
 
 
 def measure(evidence: Evidence) -> dict[str, float]:
@@ -75,7 +86,26 @@ def measure(evidence: Evidence) -> dict[str, float]:
     for name, query in MEASURES.items():
         row = evidence.warehouse.execute(query).fetchone()
         found[name] = float(row[0] or 0) if row else 0.0
+    found[_REBOUND] = _measure_rebound(evidence)
     return found
+
+
+def _measure_rebound(evidence: Evidence) -> float:
+    """Share of the records known before whose person is another now, merges followed."""
+    row = evidence.ledger.execute(
+        "select snapshot_id from ledger.snapshots where state = 'published'"
+    ).fetchone()
+    if row is None:
+        return 0.0
+    known = evidence.settings.path("identity", row[0], "record_map.parquet")
+    found = evidence.warehouse.execute(
+        "select count(*) filter (where now.one_id <> coalesce(moved.one_id, before.one_id))"
+        " / greatest(count(*), 100) from read_parquet(?) as before"
+        " join identity.record_map as now using (source, entity, record_key)"
+        " left join identity.redirects as moved on moved.retired_one_id = before.one_id",
+        [str(known)],
+    ).fetchone()
+    return float(found[0]) if found else 0.0
 
 
 def record(connection: psycopg.Connection, run_id: str, measures: Mapping[str, float]) -> None:
@@ -103,11 +133,11 @@ def load_history(connection: psycopg.Connection) -> dict[str, list[float]]:
     return history
 
 
-def learned_band(values: Sequence[float], widest_change: float) -> tuple[float, float]:
+def learned_band(values: Sequence[float], limits: Limits) -> tuple[float, float]:
     """The band around the median that a next value is expected in."""
     middle = median(values)
     spread = median(abs(value - middle) for value in values) * _SIGMA_OF_MAD
-    half = max(_DEVIATIONS * spread, widest_change * abs(middle))
+    half = max(_DEVIATIONS * spread, limits.room(middle))
     return middle - half, middle + half
 
 
@@ -132,7 +162,7 @@ def _find_out_of_band(evidence: Evidence) -> Finding:
         values = history.get(name, [])
         if len(values) < _LEAST_HISTORY:
             continue
-        low, high = learned_band(values, limits.widest_change)
+        low, high = learned_band(values, limits)
         if not low <= value <= high:
             out.append(f"{name} {value:g}, expected {low:g} to {high:g}")
     return Finding(not out, "; ".join([f"bands of {seen} snapshots", *out]))
@@ -144,7 +174,7 @@ def _find_jumps(evidence: Evidence) -> Finding:
     jumps = []
     for name, value in measure(evidence).items():
         last = next(iter(history.get(name, [])), None)
-        if last is not None and abs(value - last) > limits.widest_change * abs(last):
+        if last is not None and abs(value - last) > limits.room(last):
             jumps.append(f"{name} {last:g} → {value:g}")
     return Finding(not jumps, "; ".join(jumps) or f"{len(history)} measures near the last snapshot")
 
