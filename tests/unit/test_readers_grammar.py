@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from reader_cases import make_contract, read_file
 
 from zhongtai.contracts import Dialect
-from zhongtai.readers import structure
+from zhongtai.readers import bytestream, counting, structure
 from zhongtai.readers.structure import MAX_RECORD_BYTES, Grammar, split_records
 
 QUOTES_DOUBLED = Dialect()
@@ -143,18 +143,22 @@ def test_the_scanner_follows_the_grammar(escape: str | None, text: str, blocks: 
 
 
 @pytest.mark.parametrize("dialect", [QUOTES_DOUBLED, QUOTES_ESCAPED])
-@given(body=texts, blank=st.booleans())
-@example(body='""\n', blank=False)
-@example(body='"合计",,\n', blank=False)
-@example(body=' ,"\n",\n', blank=False)
+@given(body=texts, blank=st.booleans(), block=st.integers(12, 60))
+@example(body='""\n', blank=False, block=60)
+@example(body='"合计",,\n', blank=False, block=60)
+@example(body=' ,"\n",\n', blank=False, block=60)
 @settings(max_examples=600, deadline=None)
 def test_good_and_refused_records_are_all_that_is_counted(
-    tmp_path_factory: pytest.TempPathFactory, dialect: Dialect, body: str, blank: bool
+    tmp_path_factory: pytest.TempPathFactory, dialect: Dialect, body: str, blank: bool, block: int
 ) -> None:
     contract = make_contract("k v w x", dialect=dialect)
     path = tmp_path_factory.mktemp("grammar") / "file.csv"
     path.write_text(("\n\n" if blank else "") + "k,v,w,x\n" + body, newline="")
-    read_file(contract, path)
+    whole = read_file(contract, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bytestream, "BLOCK_BYTES", block)
+        patch.setattr(counting, "_CHUNK_BYTES", 72 - block)
+        assert read_file(contract, path) == whole
 
 
 @given(body=st.binary(max_size=60), encoding=st.sampled_from(["utf-8", "gb18030"]))

@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 from openpyxl import Workbook
 from reader_cases import CONTRACTS, Outcome, make_contract, read_bytes, read_file
 
-from zhongtai.readers import FileRejected, count_rows, open_reader, workbook
+from zhongtai.readers import (
+    FileRejected,
+    count_rows,
+    open_reader,
+    sheet,
+    sheetcount,
+    sheetxml,
+    workbook,
+)
+from zhongtai.readers.sheetxml import Unusual
 
 NAMES = ["单号", "姓名", "手机", "时间"]
 DRIVES = make_contract(" ".join(NAMES), format_="xlsx", types={"时间": "ts"})
@@ -28,12 +37,16 @@ def write_book(path: Path, fill: Callable[[Any, Any], None], **options: Any) -> 
     return path
 
 
+def refuse(_: object) -> None:
+    raise Unusual
+
+
 def read_rows(tmp_path: Path, rows: Sequence[Sequence[Any]], **options: Any) -> Outcome:
-    def fill(_: Any, sheet: Any) -> None:
+    def fill(_: Any, page: Any) -> None:
         for number, row in enumerate(rows):
             for place, value in enumerate(row):
                 if value is not None:
-                    sheet.write(number, place, value)
+                    page.write(number, place, value)
 
     return read_file(DRIVES, write_book(tmp_path / "book.xlsx", fill, **options))
 
@@ -55,12 +68,12 @@ def test_cells_are_delivered_as_a_person_reads_them(
 
 
 def test_text_like_a_formula_stays_text_and_formulas_give_their_result(tmp_path: Path) -> None:
-    def fill(_: Any, sheet: Any) -> None:
-        sheet.write_row(0, 0, NAMES)
-        sheet.write_row(1, 0, ["D1"])
-        sheet.write_string(1, 1, "=cmd|' /C calc'!A0")
-        sheet.write_formula(1, 2, '="1"&"3"', None, "13")
-        sheet.write_formula(1, 3, "=1/0", None, "#DIV/0!")
+    def fill(_: Any, page: Any) -> None:
+        page.write_row(0, 0, NAMES)
+        page.write_row(1, 0, ["D1"])
+        page.write_string(1, 1, "=cmd|' /C calc'!A0")
+        page.write_formula(1, 2, '="1"&"3"', None, "13")
+        page.write_formula(1, 3, "=1/0", None, "#DIV/0!")
 
     outcome = read_file(DRIVES, write_book(tmp_path / "book.xlsx", fill))
     assert outcome.rows[0]["姓名"] == "=cmd|' /C calc'!A0"
@@ -72,14 +85,14 @@ def test_times_are_iso_text_in_either_date_base(tmp_path: Path, is_1904: bool) -
     base = dt.date(1904, 1, 1) if is_1904 else dt.date(1899, 12, 30)
     serial = (NOON.date() - base).days + 0.5
 
-    def fill(book: Any, sheet: Any) -> None:
+    def fill(book: Any, page: Any) -> None:
         moment = book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
-        sheet.write_row(0, 0, NAMES)
-        sheet.write(1, 0, "formatted")
-        sheet.write_datetime(1, 3, NOON, moment)
-        sheet.write_row(2, 0, ["serial", serial, "x", serial])
-        sheet.write_row(3, 0, ["text", "x", "x", "2026年3月5日 下午3:05"])
-        sheet.write_row(4, 0, ["number", "x", "x", 20260305])
+        page.write_row(0, 0, NAMES)
+        page.write(1, 0, "formatted")
+        page.write_datetime(1, 3, NOON, moment)
+        page.write_row(2, 0, ["serial", serial, "x", serial])
+        page.write_row(3, 0, ["text", "x", "x", "2026年3月5日 下午3:05"])
+        page.write_row(4, 0, ["number", "x", "x", 20260305])
 
     outcome = read_file(DRIVES, write_book(tmp_path / "book.xlsx", fill, date_1904=is_1904))
     noon = "2023-03-15 12:00:00"
@@ -99,11 +112,11 @@ def test_titles_empty_rows_and_totals_are_no_rows(tmp_path: Path) -> None:
 
 
 def test_a_merged_group_header_above_the_names_is_passed_over(tmp_path: Path) -> None:
-    def fill(_: Any, sheet: Any) -> None:
-        sheet.merge_range(0, 0, 0, 1, "客户")
-        sheet.merge_range(0, 2, 0, 3, "单号")
-        sheet.write_row(1, 0, NAMES)
-        sheet.write_row(2, 0, ["D1", "王", "138", "x"])
+    def fill(_: Any, page: Any) -> None:
+        page.merge_range(0, 0, 0, 1, "客户")
+        page.merge_range(0, 2, 0, 3, "单号")
+        page.write_row(1, 0, NAMES)
+        page.write_row(2, 0, ["D1", "王", "138", "x"])
 
     outcome = read_file(DRIVES, write_book(tmp_path / "book.xlsx", fill))
     assert outcome.column("单号") == ["D1"]
@@ -119,9 +132,9 @@ def test_data_may_begin_anywhere_on_the_sheet(tmp_path: Path) -> None:
 def test_visible_sheets_with_the_header_are_read_and_hidden_ones_are_not(tmp_path: Path) -> None:
     def fill(book: Any, first: Any) -> None:
         second, hidden, other = (book.add_worksheet(n) for n in ("续", "隐藏", "说明"))
-        for number, sheet in enumerate((first, second, hidden)):
-            sheet.write_row(0, 0, NAMES)
-            sheet.write_row(1, 0, [f"D{number}", "王", "138", "x"])
+        for number, page in enumerate((first, second, hidden)):
+            page.write_row(0, 0, NAMES)
+            page.write_row(1, 0, [f"D{number}", "王", "138", "x"])
         other.write_row(0, 0, ["说明", "内容"])
         hidden.hide()
 
@@ -151,9 +164,9 @@ def test_a_workbook_without_rows_has_no_rows(tmp_path: Path, rows: list[list[str
 
 
 def test_a_missing_required_column_rejects_the_workbook(tmp_path: Path) -> None:
-    def fill(_: Any, sheet: Any) -> None:
-        sheet.write_row(0, 0, NAMES[1:])
-        sheet.write_row(1, 0, ["王", "138", "x"])
+    def fill(_: Any, page: Any) -> None:
+        page.write_row(0, 0, NAMES[1:])
+        page.write_row(1, 0, ["王", "138", "x"])
 
     path = write_book(tmp_path / "book.xlsx", fill)
     with pytest.raises(FileRejected) as rejected:
@@ -162,13 +175,28 @@ def test_a_missing_required_column_rejects_the_workbook(tmp_path: Path) -> None:
     assert rejected.value.rows_in == count_rows(DRIVES, path) == 1
 
 
+def test_a_sheet_that_turns_unusual_is_read_on_by_the_other_way(tmp_path: Path) -> None:
+    def fill(book: Any, page: Any) -> None:
+        bold = book.add_format({"bold": True})
+        page.write_row(0, 2, NAMES)
+        for number in range(1, 60_000):
+            page.write_row(number, 2, [f"D{number}", "王" * 20, number, "x"])
+        page.write_row(60_000, 2, ["D60000", "王", 60_000])
+        page.write_rich_string(60_000, 5, "a", bold, "b")
+
+    path = write_book(tmp_path / "book.xlsx", fill, in_memory=True, constant_memory=False)
+    outcome = read_file(DRIVES, path)
+    assert outcome.column("手机") == [str(number) for number in range(1, 60_001)]
+    assert outcome.rows[-1]["时间"] == "ab"
+
+
 def test_workbooks_of_another_writer_are_read(tmp_path: Path) -> None:
     book = Workbook()
-    sheet = book.active
-    sheet.append(NAMES)
-    sheet.append(["D1", "王", 138.5, NOON])
-    sheet.append([None, None, None, None])
-    sheet.append(["合计"])
+    page = book.active
+    page.append(NAMES)
+    page.append(["D1", "王", 138.5, NOON])
+    page.append([None, None, None, None])
+    page.append(["合计"])
     book.save(tmp_path / "book.xlsx")
     outcome = read_file(DRIVES, tmp_path / "book.xlsx")
     assert [outcome.rows[0][name] for name in NAMES] == ["D1", "王", "138.5", "2023-03-15 12:00:00"]
@@ -182,12 +210,12 @@ def test_text_under_the_name_of_a_workbook_is_read_as_text(tmp_path: Path) -> No
 
 def test_a_workbook_under_the_name_of_a_text_is_read_as_a_workbook(tmp_path: Path) -> None:
     contract = make_contract(" ".join(NAMES))
-    path = write_book(tmp_path / "file.csv", lambda _, sheet: sheet.write_row(0, 0, NAMES))
+    path = write_book(tmp_path / "file.csv", lambda _, page: page.write_row(0, 0, NAMES))
     assert read_file(contract, path).rejects == []
 
 
 def test_a_damaged_archive_is_rejected(tmp_path: Path) -> None:
-    path = write_book(tmp_path / "book.xlsx", lambda _, sheet: sheet.write_row(0, 0, NAMES))
+    path = write_book(tmp_path / "book.xlsx", lambda _, page: page.write_row(0, 0, NAMES))
     path.write_bytes(path.read_bytes()[:-200])
     with pytest.raises(FileRejected) as rejected:
         open_reader(DRIVES, path)
@@ -219,10 +247,10 @@ def test_orders_of_the_dealers_are_read_under_their_contract(tmp_path: Path) -> 
     contract = CONTRACTS["dms.orders"]
     names = [column.delivered for column in contract.columns]
 
-    def fill(_: Any, sheet: Any) -> None:
-        sheet.write_row(0, 0, names)
+    def fill(_: Any, page: Any) -> None:
+        page.write_row(0, 0, names)
         for row in range(1, 21):
-            sheet.write_row(row, 0, [f"{name}{row}" for name in names])
+            page.write_row(row, 0, [f"{name}{row}" for name in names])
 
     outcome = read_file(contract, write_book(tmp_path / "book.xlsx", fill))
     assert outcome.column("VIN") == [f"VIN{row}" for row in range(1, 21)]
@@ -238,22 +266,34 @@ cells = st.one_of(
 
 
 @pytest.mark.parametrize("in_memory_strings", [True, False])
-@given(rows=st.lists(st.lists(cells, max_size=5), max_size=12), above=st.integers(0, 3))
+@given(
+    rows=st.lists(st.lists(cells, max_size=5), max_size=12),
+    above=st.integers(0, 3),
+    block=st.integers(9, 3000),
+)
 @settings(max_examples=60, deadline=None)
 def test_good_and_refused_rows_are_all_that_is_counted(
     tmp_path_factory: pytest.TempPathFactory,
     in_memory_strings: bool,
     rows: list[list[object]],
     above: int,
+    block: int,
 ) -> None:
-    def fill(_: Any, sheet: Any) -> None:
-        sheet.write_row(above, 0, NAMES)
+    def fill(_: Any, page: Any) -> None:
+        page.write_row(above, 0, NAMES)
         for number, row in enumerate(rows, above + 1):
             for place, value in enumerate(row):
                 if value == "" or isinstance(value, str):
-                    sheet.write_string(number, place, value)
+                    page.write_string(number, place, value)
                 elif value is not None:
-                    sheet.write(number, place, value)
+                    page.write(number, place, value)
 
     path = tmp_path_factory.mktemp("sheets") / "book.xlsx"
-    read_file(DRIVES, write_book(path, fill, constant_memory=not in_memory_strings))
+    write_book(path, fill, constant_memory=not in_memory_strings)
+    fast = read_file(DRIVES, path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sheetcount, "_BLOCK", block)
+        patch.setattr(sheetxml, "_BLOCK", block + 200)
+        assert read_file(DRIVES, path) == fast
+        patch.setattr(sheet, "_open_archive", refuse)
+        assert read_file(DRIVES, path) == fast

@@ -29,7 +29,7 @@ class Block:
     @cached_property
     def _fields(self) -> Any:
         records = self.records
-        return _ranges(records.content, records.field_start, records.field_end)
+        return text_ranges(records.content, records.field_start, records.field_end)
 
     def column(self, records: Any, position: int) -> Any:
         """The field at `position` of the given records (an ndarray of indices)."""
@@ -37,7 +37,7 @@ class Block:
 
     def texts(self, records: Any) -> Any:
         """The text of the given records, decoded."""
-        whole = _ranges(self.records.data, self.records.start, self.records.end)
+        whole = text_ranges(self.records.data, self.records.start, self.records.end)
         return whole.take(int64_array(2 * records))
 
     def values(self, record: int) -> Sequence[str]:
@@ -65,7 +65,7 @@ class Block:
         return np.unique(np.searchsorted(self.records.start, offsets, side="right") - 1)
 
 
-def _ranges(content: Any, start: Any, end: Any) -> Any:
+def text_ranges(content: Any, start: Any, end: Any) -> Any:
     """Ascending ranges of UTF-8 bytes as a string array: each even element is one of them."""
     offsets = np.empty(2 * len(start) + 1, np.int32)
     offsets[0:-1:2] = start

@@ -40,11 +40,12 @@ def is_gzip(path: Path) -> bool:
         return file.read(3) == _GZIP_MAGIC
 
 
-def read_blocks(path: Path, size: int = BLOCK_BYTES) -> Iterator[bytes]:
-    """The (decompressed) bytes in blocks of at most `size`.
+def read_blocks(path: Path, size: int = 0) -> Iterator[bytes]:
+    """The (decompressed) bytes in blocks of at most `size`, by default BLOCK_BYTES.
 
     Raises StreamError after the last readable byte of a truncated or damaged gzip file.
     """
+    size = size or BLOCK_BYTES
     if is_gzip(path):
         yield from produce_ahead(_inflate(path, size))
         return

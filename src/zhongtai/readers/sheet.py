@@ -1,43 +1,56 @@
 """Workbooks: every visible sheet with the contract's header, cells as the text a person reads."""
 
-from collections.abc import Iterator
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import date, datetime, time, timedelta
-from decimal import Decimal
-from itertools import islice
+from functools import partial
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import ParseError
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zhongtai.contracts import Contract
+from zhongtai.readers.grid import Grid, read_grids, serial_texts
 from zhongtai.readers.header import (
+    BLANK_CHARACTERS,
     HEADER_SEARCH_ROWS,
+    TOTALS_WORDS,
     Header,
     build_header,
     count_matches,
     find_header,
-    is_blank,
     is_totals,
     note_columns,
 )
-from zhongtai.readers.records import FileRejected, Note, Rejects, objects_of, row_batch
+from zhongtai.readers.records import (
+    FileRejected,
+    Note,
+    Rejects,
+    int64_array,
+    objects_of,
+    row_batch,
+    truth,
+)
+from zhongtai.readers.sheetparts import list_sheets, read_shared_texts, read_styles
+from zhongtai.readers.sheetxml import Unusual, read_xml_grids
 from zhongtai.readers.workbook import Workbook, check_workbook
 
-_ROWS_PER_BATCH = 16384
-# Spreadsheet serials from 1954 to 2119: other numbers in a time column are no serials.
+# Serials from 1954 to 2119: other numbers in a time column are no serials.
 _SERIALS = (20000.0, 80000.0)
-_BASE_1900 = datetime(1899, 12, 30)  # noqa: DTZ001 - sheets hold local times without a zone
-_BASE_1904 = datetime(1904, 1, 1)  # noqa: DTZ001
+_BLANK = f"^[{BLANK_CHARACTERS}\r\n]*$"
 
 
 @dataclass(frozen=True)
 class _Sheet:
-    """A visible sheet: its rows, where its header is, and where its rows begin in the file."""
+    """A visible sheet and where its header is; `grids` reads it from the start."""
 
     name: str
-    rows: Any
+    grids: Callable[[], Iterator[Grid]]
     header: Header
     header_row: int
 
@@ -52,7 +65,8 @@ class SheetReader:
         self._path = path
         self._rejects = Rejects()
         self._book = check_workbook(path)
-        self._sheets = self._find_sheets(_open(self._book))
+        with _damage_rejects():
+            self._sheets = self._find_sheets()
         self._totals = 0
 
     @property
@@ -62,44 +76,37 @@ class SheetReader:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Good rows in file order, sheet after sheet; row numbers go on from sheet to sheet."""
-        base = 0
+        base = last = 0
         for sheet in self._sheets:
-            rows = islice(sheet.rows.iter_rows(), sheet.header_row + 1, None)
-            number = base + sheet.header_row + 2
-            while block := list(islice(rows, _ROWS_PER_BATCH)):
-                yield from self._build(sheet, block, number)
-                number += len(block)
-            base += sheet.rows.total_height
+            with _damage_rejects():
+                for grid in sheet.grids():
+                    last = base + int(grid.numbers[-1])
+                    yield from self._rows_of(grid, sheet, base)
+            base = last
         if self._totals:
             self.notes.append(Note("totals_row", "a totals row is no row", rows=self._totals))
 
-    def _find_sheets(self, book: Any) -> list[_Sheet]:
-        from python_calamine import SheetTypeEnum, SheetVisibleEnum
-
+    def _find_sheets(self) -> list[_Sheet]:
         found: list[_Sheet] = []
         failure: FileRejected | None = None
         is_empty = True
-        for position, meta in enumerate(book.sheets_metadata):
-            if meta.typ != SheetTypeEnum.WorkSheet:
+        for name, is_visible, grids in _open_sheets(self._book):
+            if not is_visible:
+                self._skip(name, "the sheet is hidden")
                 continue
-            if meta.visible != SheetVisibleEnum.Visible:
-                self._skip(meta.name, "the sheet is hidden")
-                continue
-            rows = _sheet_rows(book, position)
-            head = [[cell_text(cell) for cell in row] for row in islice(
-                rows.iter_rows(), HEADER_SEARCH_ROWS)]  # fmt: skip
-            is_empty = is_empty and all(is_blank(cell) for row in head for cell in row)
-            at = find_header(self.contract, head)
+            head = _head(grids())
+            is_empty = is_empty and not any(cell for _, row in head for cell in row)
+            at = find_header(self.contract, [row for _, row in head])
             if at < 0:
-                self._skip(meta.name, "the sheet does not have the header of the contract")
+                self._skip(name, "the sheet does not have the header of the contract")
                 continue
             try:
-                header = build_header(self.contract, head[at])
+                header = build_header(self.contract, head[at][1])
             except FileRejected as error:
                 failure = failure or error
-                self._skip(meta.name, "the sheet lacks required columns")
+                self._skip(name, "the sheet lacks required columns")
                 continue
-            found.append(_Sheet(meta.name, rows, header, at))
+            found.append(_Sheet(name, grids, header, head[at][0]))
             self.notes += [n for n in note_columns(self.contract, header) if n not in self.notes]
         if not found and not is_empty:
             raise self._reject_file(failure)
@@ -113,7 +120,6 @@ class SheetReader:
     def _reject_file(self, failure: FileRejected | None) -> FileRejected:
         from zhongtai.readers.counting import count_rows
 
-        rows = count_rows(self.contract, self._path)
         expected = ", ".join(column.delivered for column in self.contract.columns)
         error = failure or FileRejected(
             "required_column_missing",
@@ -121,96 +127,138 @@ class SheetReader:
             f"expected {expected}",
             hint="deliver the workbook with its header row",
         )
-        error.rows_in = rows
+        error.rows_in = count_rows(self.contract, self._path)
         return error
 
-    def _build(
-        self, sheet: _Sheet, block: list[list[Any]], number: int
-    ) -> Iterator[pa.RecordBatch]:
-        header = sheet.header
-        kept = [
-            place for place, row in enumerate(block) if self._is_row(row, header, number + place)
-        ]
-        if not kept:
-            return
-        columns = list(zip(*(block[place] for place in kept), strict=True))
+    def _rows_of(self, grid: Grid, sheet: _Sheet, base: int) -> Iterator[pa.RecordBatch]:
+        """Sort the rows of a grid into good ones, rejects and what is no row."""
+        first, is_empty = _first_filled(grid)
+        totals = truth(pc.match_substring_regex(first, "|".join(TOTALS_WORDS)))
+        for place in np.flatnonzero(totals).tolist():
+            totals[place] = is_totals([first[place].as_py()])
+        is_row = (grid.numbers > sheet.header_row) & ~is_empty & ~totals
+        self._totals += int((totals & (grid.numbers > sheet.header_row)).sum())
+        self._reject_headers(grid, sheet, first, is_row, base)
+        good = np.flatnonzero(is_row)
+        if len(good):
+            yield self._build(grid, sheet.header, good, base)
+
+    def _reject_headers(
+        self, grid: Grid, sheet: _Sheet, first: Any, is_row: Any, base: int
+    ) -> None:
+        """Take records that are the header again out of `is_row`."""
+        names = next(filter(None, sheet.header.names), "")
+        for place in np.flatnonzero(truth(pc.equal(first, names)) & is_row).tolist():
+            texts = [column[place].as_py() for column in grid.columns]
+            if count_matches(self.contract, texts) == len(sheet.header.positions):
+                is_row[place] = False
+                self._rejects.add(
+                    [base + int(grid.numbers[place])], "repeated_header",
+                    "the record is the header again", ["\t".join(texts)],
+                )  # fmt: skip
+
+    def _build(self, grid: Grid, header: Header, good: Any, base: int) -> pa.RecordBatch:
         types = {column.delivered: column.type for column in self.contract.columns}
-        texts = {
-            name: self._texts(columns[position], types[name])
-            for name, position in header.positions.items()
+        columns = {
+            name: self._texts(grid, at, good, types[name]) for name, at in header.positions.items()
         }
-        extras = {name: self._texts(columns[at], "") for name, at in header.extras.items()}
-        yield row_batch(
+        extras = {name: self._texts(grid, at, good, "") for name, at in header.extras.items()}
+        return row_batch(
             self.contract,
-            texts,
-            np.array(kept, np.int64) + number,
+            columns,
+            grid.numbers[good] + base,
             extra=objects_of(extras) if extras else None,
         )
 
-    def _is_row(self, row: list[Any], header: Header, number: int) -> bool:
-        """Whether a record is to be loaded; a repeated header is rejected, others are no rows."""
-        first = next((cell for cell in row if not (isinstance(cell, str) and is_blank(cell))), None)
-        if first is None:
-            return False
-        if not isinstance(first, str):
-            return True
-        if is_totals([first]):
-            self._totals += 1
-            return False
-        if first.strip() == header.names[0] or first.strip() in header.positions:
-            texts = [cell_text(cell) for cell in row]
-            if count_matches(self.contract, texts) == len(header.positions):
-                self._rejects.add(
-                    [number], "repeated_header", "the record is the header again",
-                    ["\t".join(texts)],
-                )  # fmt: skip
-                return False
-        return True
-
-    def _texts(self, cells: tuple[Any, ...], kind: str) -> Any:
-        """A column of cells as a string array; serials in time columns become times."""
-        if any(type(cell) is not str for cell in cells):
-            if kind in ("ts", "date"):
-                base = _BASE_1904 if self._book.is_1904 else _BASE_1900
-                cells = tuple(_serial_time(cell, base) for cell in cells)
-            return pa.array([c if type(c) is str else cell_text(c) for c in cells], pa.string())
-        return pa.array(cells, pa.string())
+    def _texts(self, grid: Grid, position: int, good: Any, kind: str) -> Any:
+        """A column of the good rows; serials in time columns become times."""
+        if position >= len(grid.columns):
+            return pa.array([""] * len(good), pa.string())
+        texts = grid.columns[position].take(int64_array(good))
+        if kind not in ("ts", "date") or grid.is_number[position] is None:
+            return texts
+        numbers = np.flatnonzero(grid.is_number[position][good])
+        serials = np.array([float(t) for t in texts.take(int64_array(numbers)).to_pylist()])
+        is_serial = (serials >= _SERIALS[0]) & (serials <= _SERIALS[1])
+        if not is_serial.any():
+            return texts
+        times = serial_texts(serials[is_serial], is_1904=self._book.is_1904)
+        index = np.arange(len(texts))
+        index[numbers[is_serial]] = len(texts) + np.arange(len(times))
+        return pa.concat_arrays([texts, times]).take(int64_array(index))
 
 
-def cell_text(cell: Any) -> str:
-    """A cell as text: numbers without float noise, times as ISO text."""
-    if isinstance(cell, bool):
-        return "TRUE" if cell else "FALSE"
-    if isinstance(cell, float | int):
-        # a spreadsheet keeps 15 digits
-        return f"{Decimal(f'{cell:.15g}'):f}" if cell % 1 or abs(cell) >= 1e15 else str(int(cell))
-    if isinstance(cell, date | time | timedelta):
-        return _time_text(cell)
-    return "" if cell is None else str(cell)
+@contextmanager
+def _damage_rejects() -> Iterator[None]:
+    """Damage within the archive rejects the file."""
+    try:
+        yield
+    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
+        raise FileRejected("unreadable", f"a damaged workbook ({error})") from error
 
 
-def _time_text(cell: date | time | timedelta) -> str:
-    """A time cell: a moment or day as ISO text to the second, a duration in hours."""
-    if isinstance(cell, datetime):
-        rounded = cell + timedelta(microseconds=500)
-        return rounded.isoformat(" ", "milliseconds" if rounded.microsecond >= 1000 else "seconds")
-    if isinstance(cell, date):
-        return f"{cell.isoformat()} 00:00:00"
-    if isinstance(cell, time):
-        return cell.isoformat("seconds")
-    minutes, seconds = divmod(round(cell.total_seconds()), 60)
-    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+def _first_filled(grid: Grid) -> tuple[Any, Any]:
+    """The first filled cell of each row, and which rows have none."""
+    first = pa.array([""] * len(grid.numbers), pa.string())
+    is_empty = np.ones(len(grid.numbers), bool)
+    for column in grid.columns:
+        first = pc.if_else(pc.match_substring_regex(first, _BLANK), column, first)
+        is_empty = truth(pc.match_substring_regex(first, _BLANK))
+        if not is_empty.any():
+            break
+    return first, is_empty
 
 
-def _serial_time(cell: Any, base: datetime) -> Any:
-    """A bare number in a time column is a serial, counted in days from the workbook's base."""
-    is_number = isinstance(cell, float | int) and not isinstance(cell, bool)
-    if is_number and _SERIALS[0] <= cell <= _SERIALS[1]:
-        return base + timedelta(days=float(cell))
-    return cell
+def _head(grids: Iterator[Grid]) -> list[tuple[int, list[str]]]:
+    grid = next(grids, None)
+    rows = grid.rows_before(HEADER_SEARCH_ROWS) if grid else ()
+    return [(number, row) for number, row in rows if number <= HEADER_SEARCH_ROWS]
 
 
-def _open(book: Workbook) -> Any:
+def _open_sheets(book: Workbook) -> Iterator[tuple[str, bool, Callable[[], Iterator[Grid]]]]:
+    """Name, visibility and a way to read each worksheet."""
+    if book.kind == "xlsx":
+        try:
+            yield from _open_archive(book)
+        except (Unusual, ParseError, ValueError, KeyError):
+            pass
+        else:
+            return
+    yield from _open_calamine(book)
+
+
+def _open_archive(book: Workbook) -> list[tuple[str, bool, Callable[[], Iterator[Grid]]]]:
+    with zipfile.ZipFile(book.path) as archive:
+        shared = read_shared_texts(archive)
+        styles = read_styles(archive, is_1904=book.is_1904)
+        sheets = list_sheets(archive)
+
+    def read(position: int) -> Iterator[Grid]:
+        last = 0
+        try:
+            with zipfile.ZipFile(book.path) as opened:
+                for grid in read_xml_grids(opened, sheets[position].member, shared, styles):
+                    yield grid
+                    last = int(grid.numbers[-1])
+        except Unusual:
+            yield from _skip_rows(_calamine_grids(book, sheets[position].name), last)
+
+    return [
+        (sheet.name, sheet.is_visible, partial(read, position))
+        for position, sheet in enumerate(sheets)
+    ]
+
+
+def _open_calamine(book: Workbook) -> Iterator[tuple[str, bool, Callable[[], Iterator[Grid]]]]:
+    from python_calamine import SheetTypeEnum, SheetVisibleEnum
+
+    for meta in _calamine(book).sheets_metadata:
+        if meta.typ == SheetTypeEnum.WorkSheet:
+            is_visible = meta.visible == SheetVisibleEnum.Visible
+            yield meta.name, is_visible, partial(_calamine_grids, book, meta.name)
+
+
+def _calamine(book: Workbook) -> Any:
     from python_calamine import CalamineError, CalamineWorkbook
 
     try:
@@ -219,10 +267,25 @@ def _open(book: Workbook) -> Any:
         raise FileRejected("unreadable", f"not a readable workbook ({error})") from error
 
 
-def _sheet_rows(book: Any, position: int) -> Any:
+def _calamine_grids(book: Workbook, name: str) -> Iterator[Grid]:
     from python_calamine import CalamineError
 
+    opened = _calamine(book)
     try:
-        return book.get_sheet_by_index(position)
+        rows = opened.get_sheet_by_name(name)
     except (CalamineError, OSError) as error:
         raise FileRejected("unreadable", f"a sheet cannot be read ({error})") from error
+    if rows.start:
+        yield from read_grids(rows)
+
+
+def _skip_rows(grids: Iterator[Grid], last: int) -> Iterator[Grid]:
+    """Only rows after number `last`."""
+    for grid in grids:
+        kept = np.flatnonzero(grid.numbers > last)
+        if len(kept) == len(grid.numbers):
+            yield grid
+        elif len(kept):
+            columns = [column.take(int64_array(kept)) for column in grid.columns]
+            is_number = [None if n is None else n[kept] for n in grid.is_number]
+            yield Grid(grid.numbers[kept], columns, is_number)

@@ -7,10 +7,11 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from zhongtai.contracts import Contract
 from zhongtai.readers.header import (
+    BLANK_CHARACTERS,
     HEADER_SEARCH_ROWS,
     build_header,
     find_header,
@@ -25,11 +26,21 @@ _SHEET = re.compile(r"<(?:\w+:)?sheet\b([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\b([^>]*)>")
 _ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*[\"']([^\"']*)[\"']")
 _ITEM = re.compile(rb"<(?:\w+:)?si\b[^>]*?(?:/>|>(.*?)</(?:\w+:)?si>)", re.DOTALL)
+_PLAIN_ITEM = re.compile(rb"<si><t(?: [^>]*+)?(?<!/)>([^<]*+)</t></si>")
+# The last character of each totals word.
+_TOTALS_END = "计".encode()
+_BLANK_STARTS = {char.encode()[0] for char in BLANK_CHARACTERS + "\r\n"}
 _PHONETIC = re.compile(rb"<(?:\w+:)?rPh\b.*?</(?:\w+:)?rPh>", re.DOTALL)
 _TEXT = re.compile(rb"<(?:\w+:)?t\b[^>]*>([^<]*)</(?:\w+:)?t>")
 _ROW = re.compile(rb"<(?:\w+:)?row\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?row>)", re.DOTALL)
 _CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
 _VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>([^<]*)</(?:\w+:)?v>")
+# A row whose first filled cell holds a shared text or a number: its type and value.
+_FIRST_CELL = re.compile(
+    rb"<row\b[^>]*+>(?:<c\b[^>]*+(?<=/)>)*+<c\b(?:(?!t=)[^>])*+(?:t=[\"'](s|n)[\"'][^>]*+)?(?<!/)>"
+    rb"<v>([0-9.]++)</v>"
+)
+_CLOSING = re.compile(rb"</(?:\w+:)?\Z")
 _CELL_TYPE = re.compile(rb"\bt=[\"'](\w+)[\"']")
 _ROW_NUMBER = re.compile(rb"\br=[\"'](\d+)[\"']")
 
@@ -80,12 +91,23 @@ def _count_parts(contract: Contract, archive: zipfile.ZipFile) -> int:
         _locate_header(contract, part, shared)
     complete = [part for part in parts if part.is_complete]
     counted = complete or [part for part in parts if part.header_row >= 0]
-    return sum(
-        _is_row(cells, shared)
-        for part in counted
-        for number, cells in _rows(archive, part.name)
-        if number > part.header_row
-    )
+    return sum(_count_part(archive, part, shared) for part in counted)
+
+
+def _count_part(archive: zipfile.ZipFile, part: _Part, shared: _Shared) -> int:
+    """The rows of a sheet: each block of XML by one pattern if that finds all of its rows."""
+    no_rows = {b"%d" % index for index in shared.blank | shared.totals}
+    rows, last = 0, 0
+    for block in _blocks(archive, part.name, b"row"):
+        cells = _FIRST_CELL.findall(block)
+        is_plain = last >= part.header_row and len(cells) == block.count(b"<row")
+        if is_plain and not any(kind == b"s" and value in no_rows for kind, value in cells):
+            rows += len(cells)
+            continue
+        for number, row in _rows(block, last):
+            rows += number > part.header_row and _is_row(row, shared)
+            last = number
+    return rows
 
 
 def _visible_parts(archive: zipfile.ZipFile) -> list[str]:
@@ -104,22 +126,35 @@ def _visible_parts(archive: zipfile.ZipFile) -> list[str]:
     return parts
 
 
-def _matches(archive: zipfile.ZipFile, name: str, pattern: re.Pattern[bytes]) -> Iterator[Any]:
-    """Matches of a pattern over a member of the archive, read in blocks."""
+def _blocks(archive: zipfile.ZipFile, name: str, tag: bytes) -> Iterator[bytes]:
+    """A member of the archive in blocks, each up to the end of an element `tag`."""
     rest = b""
     with archive.open(name) as file:
         while block := file.read(_BLOCK):
-            data, end = rest + block, 0
-            for match in pattern.finditer(data):
-                yield match
-                end = match.end()
+            data = rest + block
+            end = _last_end(data, tag)
+            if end:
+                yield data[:end]
             rest = data[end:]
+    yield rest
 
 
-def _rows(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[int, Iterator[_Cell]]]:
-    """Row numbers (1-based) with the filled cells of each row, read on demand."""
-    number = 0
-    for match in _matches(archive, name, _ROW):
+def _last_end(data: bytes, tag: bytes) -> int:
+    """Where the last closing tag ends, with the prefix of a name space or without; 0 for none."""
+    end = len(data)
+    while (at := data.rfind(tag + b">", 0, end)) >= 0:
+        if _CLOSING.search(data, max(0, at - 80), at):
+            return at + len(tag) + 1
+        end = at
+    return 0
+
+
+def _rows(block: bytes, number: int) -> Iterator[tuple[int, Iterator[_Cell]]]:
+    """Row numbers (1-based) with the filled cells of each row, read on demand.
+
+    `number` is that of the row before the block.
+    """
+    for match in _ROW.finditer(block):
         given = _ROW_NUMBER.search(match[1])
         number = int(given[1]) if given else number + 1
         yield number, _cells(match[2] or b"")
@@ -141,7 +176,7 @@ def _cells(row: bytes) -> Iterator[_Cell]:
 
 
 def _head(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[int, list[_Cell]]]:
-    for number, cells in _rows(archive, name):
+    for number, cells in _rows(next(_blocks(archive, name, b"row")), 0):
         if number > HEADER_SEARCH_ROWS:
             return
         yield number, list(cells)
@@ -156,8 +191,12 @@ def _plain_text(item: bytes) -> str:
 def _read_shared(archive: zipfile.ZipFile, wanted: set[int]) -> _Shared:
     shared = _Shared()
     with suppress(KeyError):
-        for index, match in enumerate(_matches(archive, "xl/sharedStrings.xml", _ITEM)):
-            text = _plain_text(match[1] or b"")
+        for index, item in enumerate(_shared_items(archive)):
+            # only such a text can be blank or a totals word
+            is_suspect = not item or item[0] in _BLANK_STARTS or _TOTALS_END in item
+            if not is_suspect and b"&" not in item and index not in wanted:
+                continue
+            text = unescape(item.decode("utf-8", "replace"))
             if is_blank(text):
                 shared.blank.add(index)
             elif is_totals([text]):
@@ -165,6 +204,17 @@ def _read_shared(archive: zipfile.ZipFile, wanted: set[int]) -> _Shared:
             if index in wanted:
                 shared.wanted[index] = text
     return shared
+
+
+def _shared_items(archive: zipfile.ZipFile) -> Iterator[bytes]:
+    """The shared texts, still with entities."""
+    for block in _blocks(archive, "xl/sharedStrings.xml", b"si"):
+        plain = _PLAIN_ITEM.findall(block)
+        if len(plain) == block.count(b"<si"):
+            yield from plain
+        else:
+            for match in _ITEM.finditer(block):
+                yield b"".join(_TEXT.findall(_PHONETIC.sub(b"", match[1] or b"")))
 
 
 def _locate_header(contract: Contract, part: _Part, shared: _Shared) -> None:

@@ -1,0 +1,92 @@
+"""A block of rows of a sheet as columns of text, whichever way the sheet was read."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+ROWS_PER_GRID = 16384
+BASE_1900 = np.datetime64("1899-12-30", "ms")
+BASE_1904 = np.datetime64("1904-01-01", "ms")
+_MS_PER_DAY = 86_400_000
+
+
+@dataclass
+class Grid:
+    """Rows with their 1-based numbers on the sheet.
+
+    `columns` holds a string array per sheet column, empty text where a cell is empty; `is_number`
+    tells for each column which cells are numbers without a date format (None: none is).
+    """
+
+    numbers: Any
+    columns: list[Any]
+    is_number: list[Any]
+
+    def rows_before(self, count: int) -> Iterator[tuple[int, list[str]]]:
+        """The first rows as lists of text, with their numbers."""
+        texts = [column.slice(0, count).to_pylist() for column in self.columns]
+        for place, number in enumerate(self.numbers[:count].tolist()):
+            yield number, [column[place] for column in texts]
+
+
+def read_grids(rows: Any) -> Iterator[Grid]:
+    """Grids of a sheet that python-calamine has read; it leaves unused columns at the left out."""
+    lines = rows.iter_rows()
+    unused = rows.start[1] if rows.start else 0
+    number = 1
+    while block := list(islice(lines, ROWS_PER_GRID)):
+        columns = [pa.array([""] * len(block), pa.string())] * unused
+        is_number: list[Any] = [None] * unused
+        for cells in zip(*block, strict=True):
+            columns.append(pa.array([cell_text(cell) for cell in cells], pa.string()))
+            is_number.append(_find_numbers(cells))
+        yield Grid(np.arange(number, number + len(block), dtype=np.int64), columns, is_number)
+        number += len(block)
+
+
+def _find_numbers(cells: Sequence[Any]) -> Any:
+    kinds = [type(cell) in (float, int) for cell in cells]
+    return np.array(kinds, bool) if any(kinds) else None
+
+
+def cell_text(cell: Any) -> str:
+    """A cell as text: numbers without float noise, times as ISO text."""
+    if type(cell) is str:
+        return cell
+    if isinstance(cell, bool):
+        return "TRUE" if cell else "FALSE"
+    if isinstance(cell, float | int):
+        # a spreadsheet keeps 15 digits
+        return f"{Decimal(f'{cell:.15g}'):f}" if cell % 1 or abs(cell) >= 1e15 else str(int(cell))
+    if isinstance(cell, date | time | timedelta):
+        return _time_text(cell)
+    return "" if cell is None else str(cell)
+
+
+def _time_text(cell: date | time | timedelta) -> str:
+    """A time cell: a moment or day as ISO text to the second, a duration in hours."""
+    if isinstance(cell, datetime):
+        rounded = cell + timedelta(microseconds=500)
+        return rounded.isoformat(" ", "milliseconds" if rounded.microsecond >= 1000 else "seconds")
+    if isinstance(cell, date):
+        return f"{cell.isoformat()} 00:00:00"
+    if isinstance(cell, time):
+        return cell.isoformat("seconds")
+    minutes, seconds = divmod(round(cell.total_seconds()), 60)
+    return f"{minutes // 60:02d}:{minutes % 60:02d}:{seconds:02d}"
+
+
+def serial_texts(serials: Any, *, is_1904: bool) -> Any:
+    """Spreadsheet serials (float64 ndarray, days) as ISO text, to the millisecond if need be."""
+    base = BASE_1904 if is_1904 else BASE_1900
+    moments = base + np.rint(serials * _MS_PER_DAY).astype("timedelta64[ms]")
+    values = np.ascontiguousarray(moments.astype(np.int64))
+    exact = pa.Array.from_buffers(pa.timestamp("ms"), len(values), [None, pa.py_buffer(values)])
+    texts = exact.cast(pa.string()).to_pylist()
+    return pa.array([text.removesuffix(".000") for text in texts], pa.string())
