@@ -182,7 +182,9 @@ def _build_if_new(  # noqa: PLR0913, PLR0917  # what a build is made of
         settings, connection, run.as_of, is_explicit=as_of is not None
     )
     same = snapshots.is_nothing_new(connection, inputs.fingerprint)
-    if same is not None:
+    if same is not None and (
+        same.state != "published" or publisher.is_complete(settings, connection, same.snapshot_id)
+    ):
         return same
     return building.build_candidate(settings, contracts, run, inputs, progress)
 

@@ -1,5 +1,6 @@
 """The steps of a run: one writer, one candidate, and what counts as new."""
 
+import shutil
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -254,6 +255,18 @@ def test_an_unreadable_working_file_is_built_anew(settings: Settings, world: Wor
     settings.warehouse_file.parent.mkdir(parents=True)
     settings.warehouse_file.write_bytes(b"not a database" * 1000)
     assert pipeline.run_once(settings, AS_OF).status == "published"
+
+
+def test_deleted_files_are_published_anew(
+    settings: Settings, connection: psycopg.Connection, world: World
+) -> None:
+    first = pipeline.run_once(settings, AS_OF).snapshot_id
+    shutil.rmtree(settings.path("published"))
+    shutil.rmtree(settings.path("warehouse"))
+    outcome = pipeline.run_once(settings, AS_OF)
+    assert outcome.status == "published"
+    assert outcome.snapshot_id != first
+    assert read_versions(settings, connection) == everywhere(str(outcome.snapshot_id), 3)
 
 
 def test_unknown_runs_and_sources_are_named(settings: Settings) -> None:

@@ -184,11 +184,18 @@ def recover(settings: Settings, connection: psycopg.Connection) -> list[str]:
             snapshots.set_state(connection, row.snapshot_id, "abandoned")
             done.append(f"dropped the unfinished snapshot {row.snapshot_id}")
     if current is not None:
-        row_now = snapshots.find(connection, current)
-        if row_now is None or row_now.state != "published":
-            done.append(f"finished publishing {current}")
-        _finish(settings, connection, current)
+        done += _finish_current(settings, connection, current)
     return done
+
+
+def _finish_current(settings: Settings, connection: psycopg.Connection, current: str) -> list[str]:
+    row = snapshots.find(connection, current)
+    is_finished = row is not None and row.state == "published"
+    if is_finished and not is_complete(settings, connection, current):
+        # somebody deleted files: `pipeline` takes that for a reason to build them anew
+        return [f"files of {current} are missing"]
+    _finish(settings, connection, current)
+    return [] if is_finished else [f"finished publishing {current}"]
 
 
 def _drop_everywhere(settings: Settings, connection: psycopg.Connection, snapshot_id: str) -> None:
@@ -224,10 +231,17 @@ def list_complete(settings: Settings, connection: psycopg.Connection) -> list[st
         row.snapshot_id
         for row in snapshots.list_rows(connection)
         if row.state in ("published", "superseded")
-        and duckdb_store.holds(settings, row.snapshot_id)
-        and parquet_store.holds(settings, row.snapshot_id)
-        and postgres_store.holds(connection, row.snapshot_id)
+        and is_complete(settings, connection, row.snapshot_id)
     ]
+
+
+def is_complete(settings: Settings, connection: psycopg.Connection, snapshot_id: str) -> bool:
+    """Whether every store holds the snapshot, so that readers can be shown it."""
+    return (
+        duckdb_store.holds(settings, snapshot_id)
+        and parquet_store.holds(settings, snapshot_id)
+        and postgres_store.holds(connection, snapshot_id)
+    )
 
 
 def collect_garbage(settings: Settings, connection: psycopg.Connection) -> list[str]:
