@@ -1,5 +1,5 @@
--- Grain: one row per event subject and profile attribute that the app or mini-program
--- still sets.
+-- Grain: one row per event subject and profile attribute that is still set.
+-- $province and $city are where an address of the network is, not where a person lives.
 {% set event_sources = [
     ("app", ref("stg_app__events")),
     ("miniprogram", ref("stg_miniprogram__events")),
@@ -40,9 +40,9 @@ with
                 then 'gender'
                 when entry_key in ('birth_date', 'birthday', '$birthday')
                 then 'birth_date'
-                when entry_key in ('province', '$province')
+                when entry_key = 'province'
                 then 'province'
-                when entry_key in ('city', '$city')
+                when entry_key = 'city'
                 then 'city'
             end as attribute,
             {{ tidy_text("entry_value") }} as value

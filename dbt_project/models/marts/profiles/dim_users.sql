@@ -39,6 +39,12 @@ with
         group by one_id
     ),
 
+    owners as (
+        select distinct one_id
+        from {{ ref("bridge_user_vehicles") }}
+        where role = 'owner' and valid_to is null
+    ),
+
     staff as (
         select distinct i.one_id
         from {{ ref("bridge_user_identifiers") }} as i
@@ -68,7 +74,7 @@ select
     a.email,
     a.province,
     a.city,
-    coalesce(l.is_owner, false) as is_owner,
+    owners.one_id is not null as is_owner,
     staff.one_id is not null as is_staff,
     partners.one_id is not null as is_partner,
     coalesce(c.allows_marketing, false) as allows_marketing,
@@ -84,6 +90,7 @@ select
     ) as identity_version
 from persons as p
 left join attributes as a on p.one_id = a.one_id
+left join owners on p.one_id = owners.one_id
 left join staff on p.one_id = staff.one_id
 left join partners on p.one_id = partners.one_id
 left join {{ ref("int_users__consents") }} as c on p.one_id = c.one_id
