@@ -56,13 +56,18 @@ def _some_times(rng: Generator, world: World, count: int) -> Array:
     return at_hours(at, 8, 21, rng.random(count))
 
 
+def _occasions(rng: Generator, world: World, one_in: int, *, least: int) -> tuple[Array, Array]:
+    """Return times at which one in so many owners had an occasion, with their ownerships."""
+    owned = current_owners(world)
+    drawn = rng.choice(owned, max(least, len(owned) // one_in))
+    at = _some_times(rng, world, len(drawn))
+    keep = owning_at(world, drawn, at)
+    return drawn[keep], at[keep]
+
+
 def _complaints(world: World) -> Frame:
     rng = draw_from(world.seed, "complaints")
-    owned = current_owners(world)
-    drawn = rng.choice(owned, max(12, len(owned) // 12))
-    accepted = _some_times(rng, world, len(drawn))
-    keep = owning_at(world, drawn, accepted)
-    drawn, accepted = drawn[keep], accepted[keep]
+    drawn, accepted = _occasions(rng, world, 12, least=12)
     count, person = len(drawn), world.ownership.person[drawn]
     notified = later(accepted, rng.integers(300, 5 * HOUR, count), rng.random(count) < 0.97)
     slow = rng.random(count) < 0.25
@@ -147,11 +152,7 @@ COMMENTS = (
 
 def _owner_contacts(world: World) -> Frame:
     rng = draw_from(world.seed, "owner contacts")
-    owned = current_owners(world)
-    drawn = rng.choice(owned, max(20, len(owned) // 2))
-    at = _some_times(rng, world, len(drawn))
-    keep = owning_at(world, drawn, at)
-    drawn, at = drawn[keep], at[keep]
+    drawn, at = _occasions(rng, world, 2, least=20)
     count, person, dealer = len(drawn), world.ownership.person[drawn], world.ownership.dealer[drawn]
     columns = {
         "联系ID": joined("LX", padded(np.arange(count) + 1, 9)),

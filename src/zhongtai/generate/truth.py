@@ -1,4 +1,14 @@
-"""Writes what is true beside the exports: persons, records, cars, the ledger, clean rows."""
+"""Writes what is true beside the exports, as Parquet below `truth/`.
+
+persons, organisations, vehicles, ownership: the made-up world itself. records: each record that
+carries a person or a company, with the real `person_id`, the `component` that exact connected
+components over the surviving identifiers give (hub numbers are no evidence), the same with hub
+numbers (`component_unguarded`), and `is_contested` where guard rails may rightly decide otherwise.
+partition: the columns of records that a comparison needs. ledger, ledger_by_wave: the verdict on
+each file of `landing/` and of `waves/`. clean/<source>__<entity>: what a faultless reader has after
+the newest version of each key was chosen (undecodable bytes dropped, formulas null). metrics/: three
+shared tables. dirt: what was put where. personal_values: all that must not be found in `metrics`.
+"""
 
 import json
 from dataclasses import dataclass, field
