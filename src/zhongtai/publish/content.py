@@ -32,8 +32,18 @@ RUN_COLUMNS = frozenset(
         "published_at",
     }
 )
-# Tables that tell the history of runs: two runs over equal input differ in them by design.
-HISTORY_TABLES = frozenset({"metrics.meta_snapshots", "metrics.meta_gate_results"})
+# Tables that tell what happened, not what is: they differ by design when equal input came in other
+# batches (which of two equal files is the duplicate, which id a person had before).
+HISTORY_TABLES = frozenset(
+    {
+        "metrics.meta_snapshots",
+        "metrics.meta_gate_results",
+        "metrics.meta_ledger",
+        "metrics.meta_quarantine_daily",
+        "profiles.fct_identity_changes",
+        "profiles.one_id_redirects",
+    }
+)
 
 _DBT_SCRATCH = re.compile(r"__dbt_(tmp|backup)")
 
