@@ -5,8 +5,8 @@ carries a person or a company, with the real `person_id`, the `component` that e
 components over the surviving identifiers give (hub numbers are no evidence), the same with hub
 numbers (`component_unguarded`), and `is_contested` where guard rails may rightly decide otherwise.
 partition: the columns of records that a comparison needs. ledger, ledger_by_wave: the verdict on
-each file of `landing/` and of `waves/`. clean/<source>__<entity>: what a faultless reader has after
-the newest version of each key was chosen (undecodable bytes dropped, formulas null). metrics/: three
+each file of `landing/` and of `waves/`. clean/<source>__<entity>: what a faultless reader has once
+the newest version of each key is chosen (undecodable bytes dropped, formulas null). metrics/: three
 shared tables. dirt: what was put where. personal_values: all that must not be found in `metrics`.
 """
 
