@@ -5,12 +5,14 @@ Either is a wake-up only: the task drains landing zone and ledger until nothing 
 """
 
 import logging
+from datetime import timedelta
 
 from airflow.sdk import Asset, AssetOrTimeSchedule, AssetWatcher, dag, task
 from airflow.sdk.exceptions import AirflowSkipException
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from landing_trigger import LandingTrigger
+from zhongtai import pipeline
 from zhongtai.contracts import list_sources
 from zhongtai.settings import load_settings
 
@@ -29,16 +31,18 @@ def build_dag(source: str) -> None:
         schedule=AssetOrTimeSchedule(timetable=SWEEP, assets=[landing]),
         catchup=False,
         max_active_runs=1,
-        default_args={"owner": "data-engineering", "retries": 2},
+        default_args={
+            "owner": "data-engineering",
+            "retries": 2,
+            "retry_delay": timedelta(seconds=10),
+        },
         tags=["impact/tier_1", "ingestion", source],
         doc_md=__doc__,
     )
     def ingest() -> None:
         @task(outlets=[raw])
         def land() -> dict[str, object]:
-            from zhongtai import pipeline
-
-            report = pipeline.ingest(load_settings(), source=source)
+                report = pipeline.ingest(load_settings(), source=source)
             logging.getLogger(__name__).info("%s", report)
             if not report.deliveries:
                 raise AirflowSkipException("nothing complete is waiting")

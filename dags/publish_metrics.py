@@ -3,10 +3,13 @@
 Any raw asset wakes the DAG, a sweep when none can; a run that finds nothing new ends quietly.
 """
 
+from datetime import timedelta
+
 from airflow.sdk import Asset, AssetAny, AssetOrTimeSchedule, dag, task
 from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.timetables.trigger import CronTriggerTimetable
 
+from zhongtai import pipeline
 from zhongtai.contracts import list_sources
 from zhongtai.settings import load_settings
 
@@ -20,42 +23,36 @@ RAW = [Asset(f"raw.{source}") for source in list_sources(SETTINGS.project_dir)]
     schedule=AssetOrTimeSchedule(timetable=SWEEP, assets=AssetAny(*RAW)),
     catchup=False,
     max_active_runs=1,
-    default_args={"owner": "data-engineering", "pool": "warehouse_writer"},
+    default_args={
+        "owner": "data-engineering",
+        "pool": "warehouse_writer",
+        "retry_delay": timedelta(seconds=10),
+    },
     tags=["impact/tier_1", "metrics"],
     doc_md=__doc__,
 )
 def publish_metrics() -> None:
-    """Wire build, check, and either publish or held."""
-
     @task(retries=2)
     def build() -> str:
-        from zhongtai import pipeline
-
         run_id = pipeline.build(load_settings())
         if run_id is None:
             raise AirflowSkipException("the ledger shows nothing new since the last snapshot")
         return run_id
 
     @task.branch
-    def check(run_id: str) -> str:
-        from zhongtai import pipeline
-
-        return "publish" if pipeline.check(load_settings(), run_id).passed else "held"
+    def check(candidate: str) -> str:
+        return "publish" if pipeline.check(load_settings(), candidate).passed else "held"
 
     @task(outlets=[Asset("metrics")], retries=2)
-    def publish(run_id: str) -> str:
-        from zhongtai import pipeline
-
-        return pipeline.publish(load_settings(), run_id)
+    def publish(candidate: str) -> str:
+        return pipeline.publish(load_settings(), candidate)
 
     @task
-    def held(run_id: str) -> None:
-        from zhongtai import pipeline
+    def held(candidate: str) -> None:
+        raise AirflowFailException(pipeline.describe_hold(load_settings(), candidate))
 
-        raise AirflowFailException(pipeline.describe_hold(load_settings(), run_id))
-
-    run_id = build()
-    check(run_id) >> [publish(run_id), held(run_id)]
+    candidate = build()
+    check(candidate) >> [publish(candidate), held(candidate)]
 
 
 publish_metrics()

@@ -108,9 +108,9 @@ def is_healthy(port: int) -> bool:
     return bool(reported) and all(status == "healthy" for status in reported.values())
 
 
-def _wait_until_healthy(settings: Settings, services: Services) -> None:
+def _wait_until(settings: Settings, services: Services, ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
-    while not is_healthy(services.port):
+    while not ready():
         dead = set(services.components) - set(services.running())
         if dead:
             name = sorted(dead)[0]
@@ -141,12 +141,15 @@ def start_services(settings: Settings, say: Callable[[str], None] = print) -> Ai
     say("preparing PostgreSQL and Airflow's tables")
     environment = prepare_airflow(settings, services.port)
     running = services.running()
+    say("waiting for api-server, scheduler, dag-processor and triggerer")
     for component in COMPONENTS:
         if component not in running:
             services.components[component] = start_component(settings, component, environment)
             _save(settings, services)
-    say("waiting for api-server, scheduler, dag-processor and triggerer")
-    _wait_until_healthy(settings, services)
+        if component == "api-server":
+            # a task that starts before the API answers fails on its first call
+            _wait_until(settings, services, lambda: bool(health(services.port)))
+    _wait_until(settings, services, lambda: is_healthy(services.port))
     return address(settings, services.port)
 
 
