@@ -79,47 +79,22 @@ with
         from retractable
         where is_retraction or not is_unbind
         union all
-        select
-            source,
-            distinct_id,
-            'anonymous_id',
-            '',
-            anonymous_id,
-            null,
-            false,
-            first_seen_at,
-            last_seen_at,
-            event_count
-        from signals
-        where not is_unbind
-        union all
-        select
-            source,
-            distinct_id,
-            'login_id',
-            '',
-            login_id,
-            null,
-            false,
-            first_seen_at,
-            last_seen_at,
-            event_count
-        from signals
-        where not is_unbind
-        union all
-        select
-            source,
-            distinct_id,
-            'mobile',
-            '',
-            mobile,
-            null,
-            false,
-            first_seen_at,
-            last_seen_at,
-            event_count
-        from signals
-        union all
+        {% for column in ["anonymous_id", "login_id", "mobile"] %}
+            select
+                source,
+                distinct_id,
+                '{{ column }}',
+                '',
+                {{ column }},
+                null,
+                false,
+                first_seen_at,
+                last_seen_at,
+                event_count
+            from signals
+            where not is_unbind
+            union all
+        {% endfor %}
         -- signing up from another login is a change of user on one device, not one
         -- person
         select
