@@ -42,7 +42,7 @@ def build_dag(source: str) -> None:
     def ingest() -> None:
         @task(outlets=[raw])
         def land() -> dict[str, object]:
-                report = pipeline.ingest(load_settings(), source=source)
+            report = pipeline.ingest(load_settings(), source=source)
             logging.getLogger(__name__).info("%s", report)
             if not report.deliveries:
                 raise AirflowSkipException("nothing complete is waiting")
