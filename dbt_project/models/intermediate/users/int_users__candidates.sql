@@ -1,55 +1,31 @@
 -- Grain: one row per record and attribute of a person that the record knows.
-{% set columns = [
-    (
-        "crm",
-        "contacts",
-        {
-            "name": "name",
-            "gender": "gender",
-            "birth_date": "birth_date",
-            "province": "province",
-            "city": "city",
-        },
-    ),
-    (
-        "crm",
-        "leads",
-        {
-            "name": "name",
-            "gender": "gender",
-            "province": "province",
-            "city": "city",
-        },
-    ),
-    (
-        "crm",
-        "adf_leads",
-        {"name": "name", "province": "province", "city": "city"},
-    ),
-    ("crm", "complaints", {"name": "name"}),
-    (
-        "dms",
-        "customers",
-        {"name": "name", "province": "province", "city": "city"},
-    ),
-    ("dms", "store_visits", {"name": "name"}),
-    ("dms", "test_drives", {"name": "name"}),
-    ("dms", "orders", {"name": "name"}),
-    ("dms", "service_orders", {"name": "sender_name"}),
-    ("partner", "members", {"name": "name"}),
-    ("partner", "referrals", {"name": "name"}),
+{% set attributes = [
+    ("crm", "contacts", ["gender", "birth_date", "province", "city"]),
+    ("crm", "leads", ["gender", "province", "city"]),
+    ("crm", "adf_leads", ["province", "city"]),
+    ("dms", "customers", ["province", "city"]),
 ] %}
 
 with
     delivered as (
-        {% for source, entity, attributes in columns %}
-            {% for attribute, column in attributes.items() %}
+        {% for carrier in person_entities() if carrier["name"] %}
+            select
+                '{{ carrier["source"] }}' as source,
+                '{{ carrier["entity"] }}' as entity,
+                record_key,
+                'name' as attribute,
+                {{ carrier["name"] }} as value
+            from {{ ref("stg_" ~ carrier["source"] ~ "__" ~ carrier["entity"]) }}
+            union all
+        {% endfor %}
+        {% for source, entity, columns in attributes %}
+            {% for column in columns %}
                 select
-                    '{{ source }}' as source,
-                    '{{ entity }}' as entity,
+                    '{{ source }}',
+                    '{{ entity }}',
                     record_key,
-                    '{{ attribute }}' as attribute,
-                    cast({{ column }} as varchar) as value
+                    '{{ column }}',
+                    cast({{ column }} as varchar)
                 from {{ ref("stg_" ~ source ~ "__" ~ entity) }}
                 union all
             {% endfor %}
