@@ -122,7 +122,7 @@ def _watch(settings: Settings, console: Console, headline: str, expected: int) -
             live.update(render(progress, headline, seconds))
             if finished:
                 return seconds
-            if held:
+            if held and known >= expected:
                 raise ZhongtaiError(f"the gate held the candidate: {held}", hint="zhongtai status")
             if seconds > WAVE_TIMEOUT_SECONDS:
                 raise ZhongtaiError(

@@ -177,6 +177,12 @@ def loaded_rows(connection: psycopg.Connection, contract: Contract, sha256: str)
     return found[0] if found else None
 
 
+def has_deliveries(connection: psycopg.Connection) -> bool:
+    """Whether anything was ever delivered, whatever became of it."""
+    found = connection.execute("select exists(select 1 from ledger.deliveries)").fetchone()
+    return bool(found and found[0])
+
+
 def is_recorded(connection: psycopg.Connection, delivery: str) -> bool:
     """Whether the ledger has a row for this delivery id."""
     found = connection.execute(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 import psycopg
 
+from zhongtai import ledger
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, GateHeldError, ZhongtaiError
@@ -174,10 +175,12 @@ def _build_if_new(  # noqa: PLR0913, PLR0917  # what a build is made of
     run: Run,
     as_of: datetime | None,
     progress: Progress,
-) -> Candidate | snapshots.Snapshot:
-    """The new candidate, or the snapshot that the same input gave already."""
+) -> Candidate | snapshots.Snapshot | None:
+    """The new candidate, or the snapshot that the same input gave already; None without input."""
     from zhongtai import build as building
 
+    if not ledger.has_deliveries(connection):
+        return None
     inputs = building.fingerprint_inputs(
         settings, connection, run.as_of, is_explicit=as_of is not None
     )
@@ -189,7 +192,9 @@ def _build_if_new(  # noqa: PLR0913, PLR0917  # what a build is made of
     return building.build_candidate(settings, contracts, run, inputs, progress)
 
 
-def _say_same(snapshot: snapshots.Snapshot) -> str:
+def _say_same(snapshot: snapshots.Snapshot | None) -> str:
+    if snapshot is None:
+        return "nothing was ever delivered"
     return f"same input as snapshot {snapshot.snapshot_id} ({snapshot.state})"
 
 
@@ -316,13 +321,13 @@ def _end_without_news(
     settings: Settings,
     connection: psycopg.Connection,
     run: Run,
-    same: snapshots.Snapshot,
+    same: snapshots.Snapshot | None,
     report: "IngestReport",
 ) -> Outcome:
-    if same.state == "held":
+    if same is not None and same.state == "held":
         _finish(connection, run, "held", _say_same(same))
         raise GateHeldError(
             "nothing new has arrived; " + describe_hold(settings, same.run_id), hint=HOLD_HINT
         )
     _finish(connection, run, "nothing_new", _say_same(same))
-    return Outcome("nothing_new", run.run_id, same.snapshot_id, report)
+    return Outcome("nothing_new", run.run_id, same.snapshot_id if same else None, report)

@@ -83,6 +83,7 @@ def world(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
     )
     monkeypatch.setattr(publisher, "commit_identity", lambda *_: None)
     monkeypatch.setattr(ingest, "drain", lambda *_, **__: IngestReport())
+    made.deliver(0)
     return made
 
 
@@ -120,6 +121,16 @@ def test_the_single_steps_do_the_same(
     assert pipeline.publish(settings, run_id) == snapshot_id
     assert statuses(connection) == [("build", "published")]
     assert pipeline.build(settings, AS_OF) is None
+
+
+def test_before_the_first_delivery_there_is_nothing_to_build(
+    settings: Settings, connection: psycopg.Connection, world: World
+) -> None:
+    connection.execute("delete from ledger.deliveries")
+    assert pipeline.build(settings, AS_OF) is None
+    outcome = pipeline.run_once(settings, AS_OF)
+    assert (outcome.status, outcome.snapshot_id) == ("nothing_new", None)
+    assert world.steps == []
 
 
 def test_equal_input_is_nothing_new_and_any_delivery_is(
