@@ -11,6 +11,7 @@ from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -118,7 +119,7 @@ class _Patterns:
         cell2 = f"(?:{quote}{inner2}{quote}|{plain2})"
         self.record = re.compile(f"{cell}(?:{delimiter}{cell})*+{end}|\\Z)".encode())
         self.line = re.compile(rf"[^\r\n]*+{end}|\Z)".encode())
-        self.has_escape = bool(escape)
+        self.escape = (dialect.escapechar or "").encode()
         self.before = f"{layout.delimiter}\n".encode()
         self.span = re.compile(
             f"{quote}[^{quote}\n]*+(?:{quote}{quote}[^{quote}\n]*+)*+{quote}"
@@ -197,17 +198,43 @@ class _DelimitedCount:
         quotes = data.count(self._quote)
         if not quotes:
             return True
-        if quotes * _RARE < len(data) and not self._patterns.has_escape:
+        if quotes * _RARE < len(data) and not self._patterns.escape:
             found = 0
             for match in self._patterns.span.finditer(data):
                 if match.start() and data[match.start() - 1] not in self._patterns.before:
                     return False
                 found += match[0].count(self._quote)
             return found == quotes
+        if b"\r" not in data and self._pairs_up(data):
+            return True
         # one NUL for each record and nothing else: all is plain; as many as lines: none is long
         whole = pa.array([data], pa.binary())
         left = pc.replace_substring_regex(whole, self._patterns.clean, "\0")[0].as_py()
         return bool(left == bytes(ends))
+
+    def _pairs_up(self, data: bytes) -> bool:
+        """Whether quotes open after a delimiter or line end and close before one, line by line.
+
+        A quick look for files that quote every field; False only means that it is not plain.
+        """
+        escape = self._patterns.escape
+        if escape and escape * 2 in data:
+            return False
+        # a line end before the first byte and after the last
+        padded = np.frombuffer(b"\n\n" + data + b"\n", np.uint8)
+        at = np.flatnonzero(padded == self._quote[0])
+        if escape:
+            at = at[padded[at - 1] != escape[0]]
+        opens, closes = at[0::2], at[1::2]
+        if len(opens) != len(closes):
+            return False
+        is_edge = np.zeros(256, bool)
+        is_edge[[self._delimiter[0], 10]] = True
+        is_plain = is_edge[padded[opens - 1]].all() and is_edge[padded[closes + 1]].all()
+        if not is_plain or (escape and (padded[opens - 2] == escape[0]).any()):
+            return False
+        ends = np.flatnonzero(padded == 10)
+        return not (np.searchsorted(at, ends) % 2).any()
 
     def _exact(self, data: bytes, *, is_last: bool) -> tuple[int, bytes]:
         """Record by record, as the grammar says, where quotes are not plain to see."""

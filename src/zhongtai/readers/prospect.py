@@ -1,7 +1,6 @@
 """From an ADF prospect to the columns of its contract."""
 
 import re
-from collections.abc import Iterator
 from xml.etree.ElementTree import Element
 
 _SPACES = re.compile(r"\s+")
@@ -9,10 +8,7 @@ _IDEOGRAPH = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
 _GIVEN_AWAY = ("trade-in", "tradein", "sell")
 _MOBILE = ("cellphone", "mobile", "cell")
 _COLUMNS = {
-    "vehicle_year": "vehicle/year",
-    "vehicle_make": "vehicle/make",
-    "vehicle_model": "vehicle/model",
-    "vehicle_trim": "vehicle/trim",
+    "id": "id",
     "email": "customer/contact/email",
     "city": "customer/contact/address/city",
     "regioncode": "customer/contact/address/regioncode",
@@ -20,6 +16,12 @@ _COLUMNS = {
     "vendor_id": "vendor/id",
     "provider_name": "provider/name",
     "requestdate": "requestdate",
+}
+_VEHICLE_COLUMNS = {
+    "vehicle_year": "year",
+    "vehicle_make": "make",
+    "vehicle_model": "model",
+    "vehicle_trim": "trim",
 }
 
 
@@ -29,56 +31,102 @@ def read_prospect(prospect: Element) -> dict[str, str]:
     `source` is the attribute of the id, else the provider's name. Chinese names are joined last
     name first, others first name first.
     """
-    for element in prospect.iter():
-        element.tag = element.tag.rsplit("}", 1)[-1].lower()
-        element.attrib = {name.lower(): value for name, value in element.attrib.items()}
-    used: set[Element] = set()
-    vehicle = _pick_vehicle(prospect)
-    values: dict[str, str | None] = {}
-    for name, path in _COLUMNS.items():
-        inside = path.startswith("vehicle/") and vehicle is not None
-        found = vehicle.find(path[8:]) if inside and vehicle is not None else prospect.find(path)
-        values[name] = _take(found, used)
-    identifier = prospect.find("id")
-    values["id"] = _take(identifier, used)
+    _simplify(prospect)
+    found = _Found(prospect)
+    values: dict[str, str | None] = {name: found.text(path) for name, path in _COLUMNS.items()}
+    identifier = found.first("id")
+    vehicle = found.vehicle
     values["source"] = identifier.get("source") if identifier is not None else None
     values["source"] = values["source"] or values["provider_name"]
     values["vehicle_interest"] = vehicle.get("interest") if vehicle is not None else None
-    contact = prospect.find("customer/contact")
-    if contact is not None:
-        values["name"] = _join_name(contact.findall("name"), used)
-        values["phone"] = _pick_phone(contact.findall("phone"), used)
-        values["address"] = _join_address(contact.find("address"), used)
+    for name, part in _VEHICLE_COLUMNS.items():
+        values[name] = found.take(None if vehicle is None else vehicle.find(part))
+    values["name"] = _join_name(found)
+    values["phone"] = _pick_phone(found)
+    values["address"] = _join_address(found)
     columns = {name: value for name, value in values.items() if value is not None}
-    return columns | dict(_leaves(prospect, used))
+    return columns | found.others()
+
+
+def _simplify(prospect: Element) -> None:
+    """Names of elements and attributes without name space and in lower case."""
+    for element in prospect.iter():
+        if not element.tag.islower() or "}" in element.tag:
+            element.tag = element.tag.rsplit("}", 1)[-1].lower()
+        if element.attrib:
+            element.attrib = {name.lower(): value for name, value in element.attrib.items()}
+
+
+class _Found:
+    """The elements of a prospect by path, and which of them a column took."""
+
+    def __init__(self, prospect: Element) -> None:
+        self._by_path: dict[str, list[Element]] = {}
+        self._leaves: list[tuple[str, Element]] = []
+        self._used: set[Element] = set()
+        self._walk(prospect, "")
+        self.vehicle = self._pick_vehicle()
+
+    def _walk(self, element: Element, path: str) -> None:
+        for child in element:
+            at = path + child.tag
+            self._by_path.setdefault(at, []).append(child)
+            if len(child):
+                self._walk(child, f"{at}/")
+            elif child.text:
+                self._leaves.append((at, child))
+
+    def _pick_vehicle(self) -> Element | None:
+        """The first vehicle that is wanted; one given away says nothing about the wish."""
+        vehicles = self.all("vehicle")
+        wanted = [v for v in vehicles if v.get("interest", "").lower() not in _GIVEN_AWAY]
+        return next(iter(wanted or vehicles), None)
+
+    def all(self, path: str) -> list[Element]:
+        """The elements at a path."""
+        return self._by_path.get(path, [])
+
+    def first(self, path: str) -> Element | None:
+        """The first element at a path."""
+        return next(iter(self.all(path)), None)
+
+    def take(self, element: Element | None) -> str | None:
+        """The text of an element, which is used up by that."""
+        if element is None:
+            return None
+        self._used.add(element)
+        return _text(element)
+
+    def text(self, path: str) -> str | None:
+        """The text of the first element at a path, which is used up by that."""
+        return self.take(self.first(path))
+
+    def others(self) -> dict[str, str]:
+        """Filled leaf elements that no column took, by path; `#2` marks a second one."""
+        others: dict[str, str] = {}
+        for path, element in self._leaves:
+            text = _text(element)
+            if element in self._used or not text:
+                continue
+            name, number = path, 2
+            while name in others:
+                name, number = f"{path}#{number}", number + 1
+            others[name] = text
+        return others
 
 
 def _text(element: Element) -> str:
-    return "".join(element.itertext()).strip()
+    if len(element):
+        return "".join(element.itertext()).strip()
+    return (element.text or "").strip()
 
 
-def _take(element: Element | None, used: set[Element]) -> str | None:
-    """The text of an element, which is used up by that."""
-    if element is None:
-        return None
-    used.add(element)
-    return _text(element)
-
-
-def _pick_vehicle(prospect: Element) -> Element | None:
-    """The first vehicle that is wanted; one given away says nothing about the wish."""
-    vehicles = prospect.findall("vehicle")
-    wanted = [v for v in vehicles if v.get("interest", "").lower() not in _GIVEN_AWAY]
-    return next(iter(wanted or vehicles), None)
-
-
-def _join_name(names: list[Element], used: set[Element]) -> str | None:
+def _join_name(found: _Found) -> str | None:
     parts: dict[str, str] = {}
-    for name in names:
-        text = _text(name)
-        if text and name.get("part", "full").lower() not in parts:
-            parts[name.get("part", "full").lower()] = text
-            used.add(name)
+    for name in found.all("customer/contact/name"):
+        part = name.get("part", "full").lower()
+        if part not in parts and _text(name):
+            parts[part] = found.take(name) or ""
     if not parts or "full" in parts:
         return parts.get("full")
     if any(_IDEOGRAPH.search(part) for part in parts.values()):
@@ -89,34 +137,19 @@ def _join_name(names: list[Element], used: set[Element]) -> str | None:
     return separator.join(known or parts.values())
 
 
-def _pick_phone(phones: list[Element], used: set[Element]) -> str | None:
+def _pick_phone(found: _Found) -> str | None:
     """A mobile number where one is marked so, else the first that is filled."""
-    filled = [phone for phone in phones if _text(phone)]
+    filled = [phone for phone in found.all("customer/contact/phone") if _text(phone)]
     mobile = [phone for phone in filled if phone.get("type", "").lower() in _MOBILE]
-    return _take(next(iter(mobile or filled), None), used)
+    return found.take(next(iter(mobile or filled), None))
 
 
-def _join_address(address: Element | None, used: set[Element]) -> str | None:
+def _join_address(found: _Found) -> str | None:
+    address = found.first("customer/contact/address")
     if address is None:
         return None
-    streets = address.findall("street")
-    lines = [_take(street, used) for street in streets] or [address.text]
+    streets = found.all("customer/contact/address/street")
+    lines = [found.take(street) for street in streets] or [address.text]
     if not len(address):
-        used.add(address)
+        found.take(address)
     return _SPACES.sub(" ", " ".join(line for line in lines if line)).strip()
-
-
-def _leaves(prospect: Element, used: set[Element]) -> Iterator[tuple[str, str]]:
-    """Filled leaf elements that no column took, by path; `#2` marks a second one."""
-    seen: dict[str, int] = {}
-
-    def walk(element: Element, path: str) -> Iterator[tuple[str, str]]:
-        for child in element:
-            at = f"{path}{child.tag}"
-            if len(child):
-                yield from walk(child, f"{at}/")
-            elif child not in used and (text := _text(child)):
-                seen[at] = seen.get(at, 0) + 1
-                yield (at if seen[at] == 1 else f"{at}#{seen[at]}"), text
-
-    yield from walk(prospect, "")

@@ -56,8 +56,8 @@ class Records:
 class _Marks:
     """Positions of structural bytes: `separators` (delimiters and line ends), `quotes`.
 
-    `quotes_before` counts for each separator, `separators_before` for each quote. `outside` are
-    the separators outside quotes, `role` is what each quote does.
+    `quotes_before` counts for each separator. `outside` are the separators outside quotes, `role`
+    is what each quote does (None: they open and close in turn).
     """
 
     separators: Any
@@ -65,7 +65,6 @@ class _Marks:
     quotes: Any
     dropped: Any
     quotes_before: Any
-    separators_before: Any
     role: Any = None
     outside: Any = None
     outside_end: Any = None
@@ -82,10 +81,13 @@ def split_records(data: bytes, grammar: Grammar, *, is_last: bool) -> Records:
     consumed = len(data)
     separators, is_end = marks.separators, marks.is_end
     if len(marks.quotes):
-        consumed = _Quotes(padded, data, grammar, marks, is_last).resolve()
-        depth = np.cumsum((marks.role == _OPEN).astype(np.int8) - (marks.role == _CLOSE))
-        outside = np.concatenate(([0], depth))[marks.quotes_before] == 0
-        outside &= separators < consumed
+        quotes = _Quotes(padded, data, grammar, marks, is_last)
+        outside = marks.quotes_before % 2 == 0
+        if not quotes.are_plain or not outside[is_end].all():
+            consumed = quotes.resolve()
+            depth = np.cumsum((marks.role == _OPEN).astype(np.int8) - (marks.role == _CLOSE))
+            outside = np.concatenate(([0], depth))[marks.quotes_before] == 0
+            outside &= separators < consumed
         separators, is_end = separators[outside], is_end[outside]
     is_ended = len(separators) and is_end[-1] and separators[-1] == len(data) - 1
     if not is_last:
@@ -114,7 +116,7 @@ def _find_marks(padded: Any, grammar: Grammar, has_returns: bool) -> _Marks:
     is_quote = kind == grammar.quote
     place = np.flatnonzero(is_quote)
     if not len(place):
-        return _Marks(marks, kind != grammar.delimiter, place, dropped, place, place)
+        return _Marks(marks, kind != grammar.delimiter, place, dropped, place)
     other = np.flatnonzero(~is_quote)
     return _Marks(
         separators=marks[other],
@@ -122,7 +124,6 @@ def _find_marks(padded: Any, grammar: Grammar, has_returns: bool) -> _Marks:
         quotes=marks[place],
         dropped=dropped,
         quotes_before=other - np.arange(len(other)),
-        separators_before=place - np.arange(len(place)),
     )
 
 
@@ -153,22 +154,37 @@ class _Quotes:
         self, padded: Any, data: bytes, grammar: Grammar, marks: _Marks, is_last: bool
     ) -> None:
         self.data, self.grammar, self.marks, self.is_last = data, grammar, marks, is_last
-        quotes = marks.quotes
-        before = marks.separators_before
-        previous = np.append(marks.separators, -2)[before - 1]
-        following = np.append(marks.separators, -2)[before]
-        size = len(data)
-        after = padded[quotes + 1]
-        self.can_open = (previous == quotes - 1) | (quotes == 0)
-        self.can_close = (following == quotes + 1) | (quotes + 1 == size)
-        self.can_close |= after == _CR
-        adjacent = np.diff(quotes, append=-2) == 1
-        self.doubled = adjacent if grammar.escape is None else np.zeros(len(quotes), bool)
-        self.second = np.concatenate(([False], self.doubled[:-1]))
         # 64 bits like the Python integers they are searched for, else each search converts them
-        self.quotes = quotes.astype(np.int64)
-        self.ends = marks.separators[marks.is_end].astype(np.int64)
-        self.role = np.zeros(len(quotes), np.int8)
+        self.quotes = marks.quotes.astype(np.int64)
+        # NUL stands for both ends of the data, in which there is none
+        is_edge = np.zeros(256, bool)
+        is_edge[[0, grammar.delimiter, _LF, _CR]] = True
+        self.can_open = is_edge[padded[self.quotes - 1]]
+        self.can_close = is_edge[padded[self.quotes + 1]]
+        if grammar.escape is not None:
+            self._except_escaped(padded, grammar.escape)
+        self.are_plain = bool(
+            len(self.quotes) % 2 == 0 and self.can_open[0::2].all() and self.can_close[1::2].all()
+        )
+        self.role = np.zeros(len(self.quotes), np.int8)
+
+    def _except_escaped(self, padded: Any, escape: int) -> None:
+        """A quote after an escaped delimiter does not stand at the beginning of a field."""
+        is_after = (padded[self.quotes - 2] == escape) & (self.quotes >= 2)
+        suspects = np.flatnonzero(self.can_open & is_after)
+        before = self.quotes[suspects] - 1
+        at = np.searchsorted(self.marks.separators, before)
+        found = np.append(self.marks.separators, -1)[at]
+        self.can_open[suspects] = found == before
+
+    def _prepare(self) -> None:
+        """What only quotes that are not plain need."""
+        quotes = self.quotes
+        adjacent = np.diff(quotes, append=-2) == 1
+        is_doubling = self.grammar.escape is None
+        self.doubled = adjacent if is_doubling else np.zeros(len(quotes), bool)
+        self.second = np.concatenate(([False], self.doubled[:-1]))
+        self.ends = self.marks.separators[self.marks.is_end].astype(np.int64)
         self.misplaced = self._find_misplaced()
 
     def _find_misplaced(self) -> tuple[Any, Any]:
@@ -183,6 +199,7 @@ class _Quotes:
 
     def resolve(self) -> int:
         """Fill the roles; returns where the unfinished rest of the data begins."""
+        self._prepare()
         position, token = 0, 0
         while token < len(self.quotes):
             stop = self._first_trouble(position, token)

@@ -1,0 +1,231 @@
+"""Reading each format into Parquet, counting included, against DuckDB's own reader.
+
+The floor reads the same rows as clean UTF-8 text (CSV, or JSON Lines for events) with DuckDB and
+writes them to Parquet. Ours reads the file as it is delivered (GB18030, gzip, XLSX, XML), counts
+its rows independently and writes the same columns.
+
+    python -m benchmarks.ingest [--rows 300000] [--rounds 3] [--format leads ...]
+"""
+
+import argparse
+import csv
+import gzip
+import json
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from zhongtai.contracts import Contract, load_contracts
+
+PROJECT = Path(__file__).resolve().parents[1]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A delivered file, the clean text of its rows, and how DuckDB reads that."""
+
+    name: str
+    contract: Contract
+    delivered: Path
+    floor: str
+    rows: int
+
+
+def make_cases(folder: Path, rows: int, names: list[str]) -> Iterator[Case]:
+    """The files of every format, with `rows` rows (a tenth of that for workbooks and XML)."""
+    contracts = load_contracts(PROJECT)
+    makers: dict[str, tuple[str, Callable[..., str], int]] = {
+        "events": ("app.events", write_events, rows),
+        "leads": ("crm.leads", write_leads, rows),
+        "pages": ("website.pages", write_pages, rows),
+        "orders": ("dms.orders", write_orders, rows // 5),
+        "adf": ("crm.adf_leads", write_adf, rows // 10),
+    }
+    for name in names or makers:
+        entity, write, count = makers[name]
+        contract = contracts[entity]
+        delivered = folder / f"{name}.delivered"
+        floor = write(contract, delivered, folder / f"{name}.clean", count)
+        yield Case(name, contract, delivered, floor, count)
+
+
+def event(number: int) -> dict[str, Any]:
+    """An app event of usual size."""
+    user = f"u{number % 50_000:020d}"
+    return {
+        "type": "track", "event": "ViewSeries", "distinct_id": user, "time": 1772690700000 + number,
+        "_track_id": number * 7919 % 10**9, "_flush_time": 1772690701000 + number,
+        "anonymous_id": f"d{number:016x}", "login_id": user,
+        "identities": {"$identity_login_id": user, "$identity_anonymous_id": f"d{number:016x}"},
+        "project": "production", "lib": {"$lib": "iOS", "$lib_version": "4.5.6"},
+        "properties": {
+            "$os": "iOS", "$os_version": "17.1", "$model": "iPhone15,2", "$network_type": "WIFI",
+            "$ip": "10.1.2.3", "$province": "广东", "$city": "深圳", "$is_first_day": False,
+            "$app_version": "3.2.1", "series_code": "A7", "model_code": "A7-2026",
+        },
+    }  # fmt: skip
+
+
+def write_events(_: Contract, delivered: Path, clean: Path, rows: int) -> str:
+    """Gzipped JSON Lines."""
+    lines = (json.dumps(event(n), ensure_ascii=False) for n in range(rows))
+    clean.write_text("".join(f"{line}\n" for line in lines), "utf-8")
+    delivered.write_bytes(gzip.compress(clean.read_bytes(), 6))
+    return f"read_json('{clean}', format = 'newline_delimited')"
+
+
+def cell(column: str, kind: str, number: int) -> str:
+    """A plausible value of a column."""
+    values = {
+        "key": f"K{number:012d}",
+        "mobile": f"138{number * 7919 % 10**8:08d}",
+        "bool": "是" if number % 2 else "否",
+        "text": f"{column}{number % 97}" if number % 10 else "含逗号, 的文本",
+        **dict.fromkeys(("yuan", "fen", "int", "num"), str(number % 5000)),
+        **dict.fromkeys(
+            ("ts", "date"),
+            f"2026-03-{number % 28 + 1:02d} {number % 24:02d}:{number % 60:02d}:00",
+        ),
+    }
+    return values.get(kind, f"{column}{number % 97}")
+
+
+def records(contract: Contract, rows: int) -> Iterator[list[str]]:
+    """The header and the rows of an entity; a quarter of the columns is empty."""
+    yield [column.delivered for column in contract.columns]
+    for number in range(rows):
+        yield [
+            "" if place % 4 == 3 else cell(column.delivered, column.type, number)
+            for place, column in enumerate(contract.columns)
+        ]
+
+
+def write_clean(contract: Contract, clean: Path, rows: int) -> str:
+    """The rows as plain UTF-8 CSV."""
+    with clean.open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(records(contract, rows))
+    return f"read_csv('{clean}', all_varchar = true, header = true)"
+
+
+def write_leads(contract: Contract, delivered: Path, clean: Path, rows: int) -> str:
+    """GB18030 with quotes where they are needed."""
+    floor = write_clean(contract, clean, rows)
+    delivered.write_bytes(clean.read_text("utf-8").encode("gb18030"))
+    return floor
+
+
+def write_pages(contract: Contract, delivered: Path, clean: Path, rows: int) -> str:
+    """Gzipped, every field quoted, quotes escaped by a backslash."""
+    lines: list[str] = []
+    for values in records(contract, rows):
+        values[-3] = '{"series_code":"A7","n":"x"}' if lines else values[-3]
+        quoted = (value.replace("\\", "\\\\").replace('"', '\\"') for value in values)
+        lines.append(",".join(f'"{value}"' for value in quoted))
+    clean.write_text("\n".join(lines) + "\n", "utf-8")
+    delivered.write_bytes(gzip.compress(clean.read_bytes(), 6))
+    return f"read_csv('{clean}', all_varchar = true, header = true, quote = '\"', escape = '\\')"
+
+
+def write_orders(contract: Contract, delivered: Path, clean: Path, rows: int) -> str:
+    """A workbook with shared texts and numbers."""
+    import xlsxwriter  # type: ignore[import-untyped]
+
+    floor = write_clean(contract, clean, rows)
+    book = xlsxwriter.Workbook(str(delivered))
+    sheet = book.add_worksheet("订单")
+    kinds = [column.type for column in contract.columns]
+    for number, values in enumerate(records(contract, rows)):
+        for place, value in enumerate(values):
+            if number and value and kinds[place] in ("yuan", "num"):
+                sheet.write_number(number, place, float(value))
+            elif value:
+                sheet.write_string(number, place, value)
+    book.close()
+    return floor
+
+
+def write_adf(contract: Contract, delivered: Path, clean: Path, rows: int) -> str:
+    """Prospects with the usual elements."""
+    floor = write_clean(contract, clean, rows)
+    prospects = (
+        f'<prospect><id sequence="1" source="平台">{n}</id><requestdate>2026-03-05T15:30:20+08:00'
+        '</requestdate><vehicle interest="buy"><year>2026</year><make>M</make><model>A7</model>'
+        '<trim>Pro</trim></vehicle><customer><contact><name part="full">王小明</name>'
+        f"<phone>138{n:08d}</phone><email>a{n}@example.com</email><address><city>深圳</city>"
+        "<regioncode>GD</regioncode></address></contact><comments>想试驾</comments></customer>"
+        "<vendor><id>D001</id></vendor><provider><name>平台</name></provider></prospect>\n"
+        for n in range(rows)
+    )
+    delivered.write_text(f'<?ADF VERSION="1.0"?>\n<adf>{"".join(prospects)}</adf>', "utf-8")
+    return floor
+
+
+def run_floor(case: Case, target: Path) -> None:
+    """DuckDB's own reader to Parquet."""
+    import duckdb
+
+    with duckdb.connect() as connection:
+        connection.execute(
+            f"copy (select * from {case.floor}) to '{target}' (format parquet, compression zstd)"  # noqa: S608 - our own paths
+        )
+
+
+def run_ours(case: Case, target: Path) -> None:
+    """Count, read and write; checks that every row arrived."""
+    import pyarrow.parquet as pq
+
+    from zhongtai.readers import count_rows, open_reader, row_schema
+
+    counted = count_rows(case.contract, case.delivered)
+    reader = open_reader(case.contract, case.delivered)
+    written = 0
+    with pq.ParquetWriter(
+        target, row_schema(case.contract), compression="zstd", compression_level=1
+    ) as writer:
+        for batch in reader.batches():
+            writer.write_batch(batch)
+            written += batch.num_rows
+    if not counted == written == case.rows:
+        raise AssertionError(f"{case.name}: {case.rows} rows, {counted} counted, {written} read")
+
+
+def measure(case: Case, folder: Path, rounds: int) -> dict[str, object]:
+    """Best wall and processor seconds of both, measured in turns, and their ratios."""
+    best: dict[str, tuple[float, float]] = {}
+    for _ in range(rounds):
+        for name, run in (("floor", run_floor), ("ours", run_ours)):
+            wall, processor = time.perf_counter(), time.process_time()
+            run(case, folder / f"{name}.parquet")
+            spent = time.perf_counter() - wall, time.process_time() - processor
+            known = best.get(name, spent)
+            best[name] = (min(known[0], spent[0]), min(known[1], spent[1]))
+    floor, ours = best["floor"], best["ours"]
+    return {
+        "case": case.name,
+        "rows": case.rows,
+        "delivered_mb": round(case.delivered.stat().st_size / 2**20, 1),
+        "floor_seconds": round(floor[0], 2),
+        "ours_seconds": round(ours[0], 2),
+        "ratio": round(ours[0] / floor[0], 2),
+        "processor_ratio": round(ours[1] / floor[1], 2),
+    }
+
+
+def main() -> None:
+    """Print one line of JSON per format."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=300_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--format", nargs="*", default=[], dest="formats")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="zhongtai-bench-") as name:
+        folder = Path(name)
+        for case in make_cases(folder, options.rows, options.formats):
+            print(json.dumps(measure(case, folder, options.rounds)), flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
