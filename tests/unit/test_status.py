@@ -1,0 +1,50 @@
+"""What `zhongtai status` reads."""
+
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+
+from zhongtai.database import connect
+from zhongtai.publish import publisher
+from zhongtai.settings import Settings
+from zhongtai.status import read_status
+
+from publish_cases import build_candidate
+
+
+@pytest.fixture
+def connection(settings: Settings) -> Iterator[psycopg.Connection]:
+    with connect(settings, autocommit=True) as opened:
+        yield opened
+
+
+def test_status_names_what_readers_see_and_what_a_rollback_can_show(
+    settings: Settings, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "commit_identity", lambda *_: None)
+    ids = [
+        publisher.publish_candidate(
+            settings, connection, build_candidate(settings, connection, rows)
+        )
+        for rows in (2, 3)
+    ]
+    found = read_status(settings)
+    assert found.current is not None
+    assert found.current.snapshot_id == ids[1]
+    assert set(found.shown.values()) == {ids[1]}
+    assert list(found.rollback_choices) == [ids[1], ids[0]]
+    assert not found.is_held
+    settings.path("published", "metrics", "current.duckdb").unlink()
+    assert read_status(settings).shown["duckdb_metrics"] is None
+
+
+def test_status_names_the_writer_at_work(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    assert read_status(settings).writer is None
+    connection.execute("set application_name = 'zhongtai build'")
+    with publisher.exclusive_lock(connection, publisher.WRITER_LOCK, "building"):
+        writer = read_status(settings).writer
+    assert writer is not None
+    assert writer.startswith("zhongtai build")
