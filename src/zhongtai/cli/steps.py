@@ -80,8 +80,10 @@ def run(
     _say_ingested(outcome.ingested)
     if outcome.status == "published":
         say(f"published snapshot {outcome.snapshot_id}")
-    else:
+    elif outcome.snapshot_id:
         say(f"nothing new: readers keep snapshot {outcome.snapshot_id}")
+    else:
+        say("nothing new: no delivery has arrived yet")
 
 
 def ingest(
