@@ -122,6 +122,8 @@ _TABLES = (
         for name, key in PERSON_RECORDS.items()
     ),
     *(f"create table {table}" for table in _PUBLISHED),
+    "create table staging.stg_website__pages (visitor_id varchar)",
+    "create table staging.stg_website__custom_events (visitor_id varchar)",
     "insert into staging.stg_crm__leads values ('L1'), ('L2'), ('L3')",
     "create table intermediate.int_leads as select record_key from staging.stg_crm__leads",
     "create table identity.changes (run_id varchar, change varchar)",
@@ -217,6 +219,8 @@ def test_checking_again_gives_the_same_results(candidate: Settings, run: Run) ->
         ("delete from profiles.bridge_user_records where record_key = 'L2'",
          "every_person_record_is_bridged"),
         ("insert into staging.stg_app__events values ('d1'), ('d1')",
+         "every_person_record_is_bridged"),
+        ("insert into staging.stg_website__pages values ('v1')",
          "every_person_record_is_bridged"),
         ("update profiles.bridge_user_records set one_id = 'u_9' where record_key = 'L3'",
          "every_record_leads_to_a_user"),
