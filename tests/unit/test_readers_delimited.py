@@ -149,6 +149,11 @@ def test_empty_records_and_totals_rows_are_no_rows(tmp_path: Path) -> None:
     assert outcome.note("totals_row")[0].rows == 3
 
 
+def test_marks_that_separate_nothing_fill_a_field(tmp_path: Path) -> None:
+    outcome = read_bytes(leads(), tmp_path, (HEADER + ',;,|\n,",",\n,"""",\n').encode())
+    assert outcome.column("客户姓名") == [";", ",", '"']
+
+
 @pytest.mark.parametrize("delimiter", ["\t", ";", "|"])
 def test_another_delimiter_rejects_the_file(tmp_path: Path, delimiter: str) -> None:
     path = tmp_path / "file.csv"

@@ -30,8 +30,6 @@ from zhongtai.readers.records import FileRejected, Note, Rejects, objects_of, ro
 from zhongtai.readers.structure import Grammar, Records, split_records
 
 _BLANKS = BLANK_CHARACTERS + "\r\n"
-# A text with such a character has a filled field.
-_FILLED = rf"[^{_BLANKS},;|\"]"
 _SUSPECT = np.zeros(256, bool)
 _SUSPECT[[char.encode()[0] for char in (*_BLANKS, *TOTALS_WORDS)]] = True
 
@@ -186,9 +184,14 @@ class DelimitedReader:
         if not len(suspects):
             return no_rows
         texts = block.texts(suspects)
-        filled = truth(pc.match_substring_regex(texts, _FILLED))
+        quote = self.contract.dialect.quotechar
+        structure = re.escape((self._layout.delimiter if self._layout else ",") + quote)
+        filled = truth(pc.match_substring_regex(texts, f"[^{_BLANKS}{structure}]"))
         totals = truth(pc.match_substring_regex(texts, "|".join(TOTALS_WORDS)))
-        for record in suspects[~filled | totals].tolist():
+        # without a quote no field of such a record can be anything but blank
+        empty = ~filled & ~truth(pc.match_substring(texts, quote))
+        no_rows[suspects[empty]] = True
+        for record in suspects[(~filled & ~empty) | totals].tolist():
             values = block.values(record)
             is_total = is_totals(values)
             self._totals += is_total

@@ -2,6 +2,7 @@
 
 import csv
 import io
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -71,13 +72,11 @@ def _parse_head(contract: Contract, text: str, delimiter: str) -> tuple[list[lis
         doublequote=dialect.escapechar is None,
     )
     records, lines = [], []
-    try:
+    # a cell beyond the csv module's bound: no header is that long, what came before counts
+    with suppress(csv.Error):
         for row in rows:
             records.append(row)
             lines.append(rows.line_num)
             if len(records) >= HEADER_SEARCH_ROWS:
                 break
-    except csv.Error:
-        # a cell beyond the csv module's bound: no header is that long, what came before counts
-        pass
     return records or [[]], lines or [1]

@@ -3,7 +3,7 @@
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -43,6 +43,10 @@ from zhongtai.readers.workbook import Workbook, check_workbook
 # Serials from 1954 to 2119: other numbers in a time column are no serials.
 _SERIALS = (20000.0, 80000.0)
 _BLANK = f"^[{BLANK_CHARACTERS}\r\n]*$"
+
+
+# Name, visibility and a way to read a worksheet from its start.
+_Found = tuple[str, bool, Callable[[], Iterator[Grid]]]
 
 
 @dataclass(frozen=True)
@@ -215,19 +219,15 @@ def _head(grids: Iterator[Grid]) -> list[tuple[int, list[str]]]:
     return [(number, row) for number, row in rows if number <= HEADER_SEARCH_ROWS]
 
 
-def _open_sheets(book: Workbook) -> Iterator[tuple[str, bool, Callable[[], Iterator[Grid]]]]:
-    """Name, visibility and a way to read each worksheet."""
+def _open_sheets(book: Workbook) -> Iterator[_Found]:
+    """Each worksheet: read from the XML where that is as usual, else by python-calamine."""
     if book.kind == "xlsx":
-        try:
-            yield from _open_archive(book)
-        except (Unusual, ParseError, ValueError, KeyError):
-            pass
-        else:
-            return
-    yield from _open_calamine(book)
+        with suppress(Unusual, ParseError, ValueError, KeyError):
+            return iter(_open_archive(book))
+    return _open_calamine(book)
 
 
-def _open_archive(book: Workbook) -> list[tuple[str, bool, Callable[[], Iterator[Grid]]]]:
+def _open_archive(book: Workbook) -> list[_Found]:
     with zipfile.ZipFile(book.path) as archive:
         shared = read_shared_texts(archive)
         styles = read_styles(archive, is_1904=book.is_1904)
@@ -249,7 +249,7 @@ def _open_archive(book: Workbook) -> list[tuple[str, bool, Callable[[], Iterator
     ]
 
 
-def _open_calamine(book: Workbook) -> Iterator[tuple[str, bool, Callable[[], Iterator[Grid]]]]:
+def _open_calamine(book: Workbook) -> Iterator[_Found]:
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
     for meta in _calamine(book).sheets_metadata:
