@@ -34,6 +34,7 @@ RAW = [Asset(f"raw.{source}") for source in list_sources(SETTINGS.project_dir)]
 def publish_metrics() -> None:
     @task(retries=2)
     def build() -> str:
+        pipeline.wait_for_ingestion(load_settings(), at_most_seconds=60)
         run_id = pipeline.build(load_settings())
         if run_id is None:
             raise AirflowSkipException("the ledger shows nothing new since the last snapshot")

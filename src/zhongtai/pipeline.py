@@ -4,6 +4,7 @@ Each step may be a process of its own. A run id ties build, check and publish to
 the candidate of that run, and refuse when the working file holds another one by now.
 """
 
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, GateHeldError, ZhongtaiError
 from zhongtai.home import secure_home
+from zhongtai.landing import LandingZone, find_deliveries
 from zhongtai.publish import publisher, snapshots
 from zhongtai.publish import recover as recover_snapshots
 from zhongtai.publish.candidates import (
@@ -144,6 +146,25 @@ def replay(
             report = quarantine.replay(settings, contracts, run, selection)
         _finish(connection, run, "done")
     return report
+
+
+def wait_for_ingestion(settings: Settings, at_most_seconds: float) -> None:
+    """Wait while something complete is still on its way into the ledger, but not for long.
+
+    Sources that deliver together are then published together, once.
+    """
+    zone = LandingZone(settings.landing_url)
+    contracts = load_contracts(settings.project_dir)
+    deadline = time.monotonic() + at_most_seconds
+    while time.monotonic() < deadline:
+        with connect(settings) as connection:
+            memory = ledger.LandingMemory(connection)
+            waiting = find_deliveries(
+                zone, contracts, memory, stable_seconds=settings.stable_seconds
+            ).complete
+        if not waiting:
+            return
+        time.sleep(1)
 
 
 def build(

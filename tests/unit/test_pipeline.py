@@ -2,8 +2,10 @@
 
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from pathlib import Path
 
 import duckdb
 import psycopg
@@ -131,6 +133,21 @@ def test_before_the_first_delivery_there_is_nothing_to_build(
     outcome = pipeline.run_once(settings, AS_OF)
     assert (outcome.status, outcome.snapshot_id) == ("nothing_new", None)
     assert world.steps == []
+
+
+def test_a_build_waits_for_what_is_complete_but_not_for_ever(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    path = Path(settings.landing_url, "app", "events", "a.jsonl")
+    path.parent.mkdir(parents=True)
+    path.write_text("{}\n")
+    started = time.monotonic()
+    pipeline.wait_for_ingestion(settings, at_most_seconds=30)
+    assert time.monotonic() - started < 15, "a file without its marker is not waited for"
+    path.with_name("a.jsonl.done").touch()
+    started = time.monotonic()
+    pipeline.wait_for_ingestion(settings, at_most_seconds=2)
+    assert time.monotonic() - started >= 2
 
 
 def test_equal_input_is_nothing_new_and_any_delivery_is(

@@ -22,6 +22,7 @@ from zhongtai.errors import ConfigurationError, GateHeldError
 
 if TYPE_CHECKING:
     from zhongtai.ingest import IngestReport
+    from zhongtai.pipeline import Outcome
 
 PANEL = "Run"
 
@@ -76,7 +77,11 @@ def run(
                 "ingested": outcome.ingested.as_dict(),
             }
         )
-        return
+    else:
+        _say_outcome(outcome)
+
+
+def _say_outcome(outcome: "Outcome") -> None:
     _say_ingested(outcome.ingested)
     if outcome.status == "published":
         say(f"published snapshot {outcome.snapshot_id}")

@@ -62,7 +62,8 @@ def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
     if not passwords.exists():
         write_private(passwords, json.dumps({"admin": keys["admin_password"]}))
     url = f"http://127.0.0.1:{port}"
-    workers = max(2, settings.threads)
+    # most of a task is waiting for imports and the API, so more of them than cores
+    workers = 2 * max(2, settings.threads)
     airflow = {
         "CORE__DAGS_FOLDER": str(settings.project_dir / "dags"),
         "CORE__PLUGINS_FOLDER": str(settings.project_dir / "dags" / "plugins"),
@@ -90,22 +91,30 @@ def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
         "SCHEDULER__PARSING_PROCESSES": "1",
         "SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "120",
     }
-    ours = {
-        f"ZHONGTAI_{name.upper()}": str(getattr(settings, name))
-        for name in ("home", "project_dir", "memory_limit", "threads", "archive", "poll_seconds")
-    }
-    ours["ZHONGTAI_HOME"] = str(settings.home.absolute())
-    ours["ZHONGTAI_LANDING"] = settings.landing_url
-    ours["ZHONGTAI_LAKE"] = settings.lake_url
-    ours["ZHONGTAI_SWEEP_MINUTES"] = str(settings.sweep_minutes)
-    if settings.stable_seconds is not None:
-        ours["ZHONGTAI_STABLE_SECONDS"] = str(settings.stable_seconds)
     return subprocess_environment(
         AIRFLOW_HOME=str(home),
         PYTHONWARNINGS="ignore",
         **{f"AIRFLOW__{name}": value for name, value in airflow.items()},
-        **ours,
+        **_our_environment(settings),
     )
+
+
+def _our_environment(settings: Settings) -> dict[str, str]:
+    """The settings as a child process must see them: absolute, whatever its folder."""
+    given = {
+        "HOME": settings.home.absolute(),
+        "LANDING": settings.landing_url,
+        "LAKE": settings.lake_url,
+        "PROJECT_DIR": settings.project_dir,
+        "MEMORY_LIMIT": settings.memory_limit,
+        "THREADS": settings.threads,
+        "ARCHIVE": settings.archive,
+        "POLL_SECONDS": settings.poll_seconds,
+        "SWEEP_MINUTES": settings.sweep_minutes,
+        "KEEP_SNAPSHOTS": settings.keep_snapshots,
+        "STABLE_SECONDS": settings.stable_seconds,
+    }
+    return {f"ZHONGTAI_{name}": str(value) for name, value in given.items() if value is not None}
 
 
 def run_airflow(environment: dict[str, str], *arguments: str) -> None:
