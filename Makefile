@@ -32,7 +32,8 @@ test: setup ## Check format, lint and types, then run every test
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/sqlfmt --check --quiet dbt_project
-	@$(BIN)/pytest
+	@$(BIN)/pytest -q -n 2 -m 'not slow'
+	@$(BIN)/pytest -q -m slow
 
 bench: setup ## Measure against floors in the same run; writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
