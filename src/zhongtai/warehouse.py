@@ -73,7 +73,7 @@ def open_build(settings: Settings, *, read_only: bool = False) -> "Iterator[Duck
     temporary = settings.path("tmp")
     temporary.mkdir(parents=True, exist_ok=True)
     # the same options as in dbt_project/profiles.yml: a process cannot open a file with two sets
-    options = {
+    options: dict[str, str | bool | int | float | list[str]] = {
         "memory_limit": settings.memory_limit,
         "threads": str(settings.threads),
         "temp_directory": str(temporary),

@@ -1,7 +1,11 @@
 {#- Whether a spreadsheet would run the text: `=…`, `@…`, or a sign before a name, bracket or pipe. -#}
 {% macro is_formula(text) -%}
     (
-        left({{ text }}, 1) in ('=', '@', '+', '-')
-        and {{ matches(text, "^([=@]|[+-]([A-Za-z(]|.*[|]))") }}
+        {{ text }} like '=%'
+        or {{ text }} like '@%'
+        or (
+            ({{ text }} like '+%' or {{ text }} like '-%')
+            and {{ matches(text, "^[+-]([A-Za-z(]|.*[|])") }}
+        )
     )
 {%- endmacro %}

@@ -84,7 +84,7 @@
             "issue": number_issue,
         },
         "json": {
-            "tidy": trim_blanks,
+            "tidy": tidy_json,
             "clean": clean_json,
             "issue": number_issue,
         },

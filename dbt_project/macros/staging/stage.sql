@@ -35,6 +35,9 @@
     select
         (select {{ collect("word") }} from {{ ref("null_words") }}) as _null_words,
         (
+            select max({{ byte_length("word") }}) from {{ ref("null_words") }}
+        ) as _null_word_bytes,
+        (
             select {{ collect("mobile") }} from {{ ref("placeholder_mobiles") }}
         ) as _placeholder_mobiles
         {%- for name, spec in columns.items() if spec[1] == "enum" %}
