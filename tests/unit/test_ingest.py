@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 import pytest
 from psycopg.rows import dict_row
 
-from conftest import Landing
 from zhongtai.contracts import Contracts
 from zhongtai.database import connect
 from zhongtai.ingest import IngestReport, drain
@@ -24,6 +23,8 @@ from zhongtai.ingest import settle as settle_module
 from zhongtai.ingest.parts import Lake, PartWriter
 from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings
+
+from landing_cases import Landing
 
 T0 = 1_770_000_000_000
 

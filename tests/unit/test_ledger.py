@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from conftest import Landing
 from zhongtai.contracts import Contracts
 from zhongtai.database import connect
 from zhongtai.errors import BalanceError, ConfigurationError
@@ -14,6 +13,8 @@ from zhongtai.landing import Delivery, LandedFile
 from zhongtai.ledger import Counts, LandingMemory, delivery_id, new_entry, record
 from zhongtai.runs import Run, finish_run, start_run
 from zhongtai.settings import Settings
+
+from landing_cases import Landing
 
 NOW = datetime(2026, 3, 5, 4, tzinfo=UTC)
 

@@ -10,7 +10,6 @@ import psycopg
 import pyarrow.parquet as pq
 import pytest
 
-from conftest import PROJECT, Landing
 from zhongtai import gate, quality
 from zhongtai.contracts import Contracts
 from zhongtai.database import connect
@@ -21,6 +20,8 @@ from zhongtai.quality.results import Evidence, explain
 from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings, load_settings
 from zhongtai.warehouse import open_build, prepare
+
+from landing_cases import PROJECT, Landing
 
 
 @dataclass(frozen=True)

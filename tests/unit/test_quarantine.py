@@ -9,7 +9,6 @@ import pyarrow.parquet as pq
 import pytest
 from test_ingest import counts, event, follow_up, ledger, raw
 
-from conftest import Landing
 from zhongtai.contracts import Contracts
 from zhongtai.contracts.catalogue import read_contract
 from zhongtai.database import connect
@@ -18,6 +17,8 @@ from zhongtai.ingest import drain
 from zhongtai.quarantine import Selection, list_, replay, show
 from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings
+
+from landing_cases import Landing
 
 __all__ = ["ledger"]  # a fixture of the ingestion tests
 
