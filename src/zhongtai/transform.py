@@ -57,7 +57,8 @@ def run_dbt(
         forget_staging(settings)
         prepare(settings, load_contracts(settings.project_dir), run)
     started = time.monotonic()
-    arguments = ["build", "--selector", selector]
+    # the tests of models are of their code alone: `make test` runs them, a run need not
+    arguments = ["build", "--selector", selector, "--exclude-resource-type", "unit_test"]
     result = _invoke(settings, [*arguments, *(["--full-refresh"] if full_refresh else [])])
     nodes = tuple(_node_result(node) for node in getattr(result.result, "results", None) or ())
     report = TransformReport(selector, time.monotonic() - started, nodes)

@@ -7,13 +7,13 @@ import pytest
 
 from raw_parts import AS_OF, deliver
 from staging_project import copy_staging
-from zhongtai import warehouse
+from zhongtai import identity, tags, warehouse
 from zhongtai.contracts import load_contracts
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.runs import start_run
 from zhongtai.settings import Settings, load_settings
-from zhongtai.transform import SELECTORS, parse_project, run_dbt, without_values
+from zhongtai.transform import SELECTORS, _invoke, parse_project, run_dbt, without_values
 
 ROOT = Path(__file__).parents[2]
 
@@ -138,6 +138,37 @@ def test_every_node_belongs_to_one_step_and_every_step_needs_earlier_ones_only(
         for parent in manifest["nodes"][node]["depends_on"].get("nodes", []):
             if parent in step_of:
                 assert SELECTORS.index(step_of[parent]) <= SELECTORS.index(step), (node, parent)
+
+
+def test_a_step_leaves_the_unit_tests_of_models_out(small: Settings) -> None:
+    model = small.project_dir / "dbt_project/models/staging/partner/stg_partner__rewards.yml"
+    model.write_text(
+        model.read_text("utf-8") + "\nunit_tests:\n"
+        "  - {name: never, model: stg_partner__rewards, given: [], expect: {rows: [{x: 1}]}}\n",
+        "utf-8",
+    )
+    contracts = load_contracts(small.project_dir)
+    with connect(small) as connection:
+        run = start_run(connection, "test", AS_OF)
+    warehouse.prepare(small, contracts, run)
+    assert "unit_test" not in {node.resource_type for node in run_dbt(small, run, "staging").nodes}
+
+
+@pytest.mark.slow
+def test_the_unit_tests_of_every_model_pass(settings: Settings) -> None:
+    with connect(settings) as connection:
+        run = start_run(connection, "test", AS_OF)
+    warehouse.prepare(settings, load_contracts(settings.project_dir), run)
+    first = ["path:../seeds", "path:models/staging", "path:models/intermediate/identity"]
+    tests = ["--exclude-resource-type", "test", "unit_test"]
+    assert _invoke(settings, ["build", "--empty", "--select", *first, *tests]).success
+    identity.resolve(settings, run)
+    tags.load_history(settings)
+    assert _invoke(settings, ["run", "--empty", "--exclude", *first]).success
+    result = _invoke(settings, ["test", "--select", "test_type:unit"])
+    statuses = {node.node.name: (node.status, node.message) for node in result.result.results}
+    assert len(statuses) >= 20
+    assert {name: why for name, why in statuses.items() if why[0] != "pass"} == {}
 
 
 def selected(home: Path, step: str) -> list[str]:
