@@ -122,7 +122,7 @@ def measure(shape: str, records: int, edges: int) -> dict[str, object]:
             with ProcessPoolExecutor(max_workers=1, mp_context=context) as process:
                 seconds[name], components, peak = process.submit(_timed, name, file).result()
             measured |= {
-                f"{name}_seconds": round(seconds[name], 1),
+                f"{name}_seconds": round(seconds[name], 4),
                 f"{name}_components": components,
                 f"{name}_peak_gb": round(peak, 2),
             }

@@ -207,8 +207,8 @@ def measure(case: Case, folder: Path, rounds: int) -> dict[str, object]:
         "case": case.name,
         "rows": case.rows,
         "delivered_mb": round(case.delivered.stat().st_size / 2**20, 1),
-        "floor_seconds": round(floor[0], 2),
-        "ours_seconds": round(ours[0], 2),
+        "floor_seconds": round(floor[0], 4),
+        "ours_seconds": round(ours[0], 4),
         "ratio": round(ours[0] / floor[0], 2),
         "processor_ratio": round(ours[1] / floor[1], 2),
     }

@@ -1,0 +1,124 @@
+"""Measure everything against its floor, print a table and write docs/benchmarks.md.
+
+python -m benchmarks [--people 100000] [--only ingest components pipeline] [--quick]
+"""
+
+import argparse
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from benchmarks import components, ingest, pipeline
+from benchmarks.measurements import Breakdown, Measurement
+from benchmarks.report import PAGE, describe_circumstances, print_table, render_page
+
+INGEST_BUDGET = 2.0
+COMPONENTS_BUDGET, COMPONENTS_MB = 1.5, 6 * 1024
+Results = tuple[list[Measurement], list[Breakdown]]
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """How much each part measures."""
+
+    people: int
+    rows: int
+    records: int
+    rounds: int
+
+
+QUICK = Sizes(people=100, rows=2000, records=20_000, rounds=1)
+
+
+def measure_ingest(sizes: Sizes) -> Results:
+    """Each format into Parquet against DuckDB's own reader."""
+    with tempfile.TemporaryDirectory(prefix="zhongtai-bench-") as name:
+        folder = Path(name)
+        found = [
+            ingest.measure(case, folder, sizes.rounds)
+            for case in ingest.make_cases(folder, sizes.rows, [])
+        ]
+    return [_ingest_row(measured) for measured in found], []
+
+
+def _ingest_row(measured: dict[str, Any]) -> Measurement:
+    return Measurement(
+        f"ingest {measured['case']}, {measured['rows']:,} rows",
+        measured["ours_seconds"],
+        "DuckDB's reader on the same rows in clean UTF-8 → Parquet",
+        measured["floor_seconds"],
+        INGEST_BUDGET,
+        note=f"{measured['delivered_mb']} MB delivered; processor time"
+        f" {measured['processor_ratio']}×; read, counted and written, ledger apart",
+    )
+
+
+def measure_components(sizes: Sizes) -> Results:
+    """Identity components of three shapes of graph against scipy."""
+    rows = []
+    for shape in components.SHAPES:
+        records = sizes.records if shape == "world" else sizes.records // 10
+        measured: dict[str, Any] = components.measure(shape, records, sizes.records * 8 // 5)
+        rows.append(
+            Measurement(
+                f"components, {shape} of {records:,} records",
+                measured["ours_seconds"],
+                "scipy connected_components, numbering the texts included",
+                measured["scipy_seconds"],
+                COMPONENTS_BUDGET,
+                measured["ours_peak_gb"] * 1024,
+                COMPONENTS_MB,
+                f"{measured['ours_components']:,} components, the same as scipy's",
+            )
+        )
+    return rows, []
+
+
+def measure_pipeline(sizes: Sizes) -> Results:
+    """A full run and a delta run."""
+    return pipeline.measure(sizes.people)
+
+
+PARTS: dict[str, Callable[[Sizes], Results]] = {
+    "ingest": measure_ingest,
+    "components": measure_components,
+    "pipeline": measure_pipeline,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure the chosen parts; a partial or quick run is printed and leaves the page alone."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--people", type=int, default=100_000, help="of the pipeline's exports")
+    parser.add_argument("--rows", type=int, default=300_000, help="of each ingested file")
+    parser.add_argument("--records", type=int, default=10_000_000, help="of the identity graph")
+    parser.add_argument("--rounds", type=int, default=3, help="of ingest; the best counts")
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
+    options = parser.parse_args(arguments)
+    sizes = Sizes(options.people, options.rows, options.records, options.rounds)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    where = describe_circumstances(" ".join(["python -m benchmarks", *given]))
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    rows: list[Measurement] = []
+    parts: list[Breakdown] = []
+    for name in options.only:
+        console.print(f"measuring {name} …")
+        found, broken_down = PARTS[name](QUICK if options.quick else sizes)
+        rows += found
+        parts += broken_down
+        print_table(found, console)
+    console.rule()
+    print_table(rows, console)
+    if not options.quick and set(options.only) == set(PARTS):
+        PAGE.write_text(render_page(rows, parts, where), "utf-8")
+        console.print(f"written: {PAGE.relative_to(PAGE.parents[1])}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,232 @@
+"""A full run of sample exports, then a delta run with 1 % of the events, each in a new process.
+
+The floor of the full run is DuckDB reading the delivered bytes, file by file, into Parquet. The
+floor of the delta run is the full run.
+"""
+
+import multiprocessing
+import shutil
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+import psutil
+
+from benchmarks.measurements import Breakdown, Measurement
+
+DAYS, SEED = 30, 7
+DELTA_SHARE = 0.01
+DELTA_BUDGET = 0.10  # of the full run
+SLOWEST = 10
+_MARKERS = (".done", ".manifest.json")
+
+
+@dataclass(frozen=True)
+class RunTimes:
+    """What one run took; `steps` and `nodes` are (name, seconds)."""
+
+    status: str
+    seconds: float
+    steps: tuple[tuple[str, float], ...]
+    nodes: tuple[tuple[str, float], ...]
+    rows: int
+
+
+class Stopwatch:
+    """Seconds per step, from the progress that a run reports."""
+
+    def __init__(self) -> None:
+        self.started = time.perf_counter()
+        self.marks: list[tuple[str, float]] = [("start", self.started)]
+
+    def note(self, message: str) -> None:
+        """Begin a step; what publishing reports in between belongs to it."""
+        step = "publish" if self.marks[-1][0] == "publish" else message.split(":", maxsplit=1)[0]
+        if step != self.marks[-1][0]:
+            self.marks.append((step, time.perf_counter()))
+
+    def steps(self, ended: float) -> tuple[tuple[str, float], ...]:
+        """Each step with its seconds, in order."""
+        ends = [at for _, at in self.marks[1:]] + [ended]
+        pairs = zip(self.marks, ends, strict=True)
+        return tuple((step, end - begun) for (step, begun), end in pairs)
+
+
+def run_pipeline(home: Path, landing: Path, as_of: datetime) -> RunTimes:
+    """One run in this process, start of PostgreSQL included."""
+    from zhongtai import pipeline
+    from zhongtai.database import connect, stop_embedded_server
+    from zhongtai.errors import GateHeldError
+    from zhongtai.settings import load_settings
+
+    settings = load_settings(home=home, landing=str(landing), stable_seconds=0)
+    watch = Stopwatch()
+    try:
+        status: str = pipeline.run_once(settings, as_of, watch.note).status
+    except GateHeldError:
+        status = "held"
+    ended = time.perf_counter()
+    with connect(settings) as connection:
+        run_id, rows = connection.execute(
+            "select r.run_id, coalesce(sum(d.rows_in), 0)::bigint from ledger.runs r"
+            " left join ledger.deliveries d using (run_id)"
+            " group by r.run_id order by max(r.started_at) desc limit 1"
+        ).fetchone() or ("", 0)
+        nodes = connection.execute(
+            "select node, seconds from ledger.node_results where run_id = %s order by 2 desc",
+            [run_id],
+        ).fetchall()
+    stop_embedded_server(settings)
+    return RunTimes(status, ended - watch.started, watch.steps(ended), tuple(nodes), int(rows))
+
+
+def read_with_duckdb(landing: Path, target: Path) -> tuple[float, int, int]:
+    """Seconds, and how many data files of how many DuckDB could read as they were delivered."""
+    import duckdb
+
+    files = [f for f in sorted(landing.rglob("*")) if f.is_file() and not f.name.endswith(_MARKERS)]
+    target.mkdir()
+    read = 0
+    started = time.perf_counter()
+    with duckdb.connect() as connection:
+        for number, file in enumerate(files):
+            name = str(file).replace("'", "''")
+            if not file.name.removesuffix(".gz").endswith((".csv", ".jsonl")):
+                continue  # DuckDB has no reader of its own for old workbooks and XML
+            if ".jsonl" in file.name:
+                reader = f"read_json('{name}', format = 'newline_delimited', ignore_errors = true)"
+            else:
+                # any byte is a latin-1 character: GBK and broken bytes cost what they weigh
+                reader = (
+                    f"read_csv('{name}', all_varchar = true, encoding = 'latin-1',"
+                    " ignore_errors = true, null_padding = true, strict_mode = false)"
+                )
+            try:
+                connection.execute(
+                    f"copy (select * from {reader}) to '{target / str(number)}.parquet'"  # noqa: S608  # our own paths
+                    " (format parquet, compression zstd)"
+                )
+            except duckdb.Error:
+                continue  # the sample's broken files; the caller says how many were read
+            read += 1
+    return time.perf_counter() - started, read, len(files)
+
+
+def hold_back(landing: Path, aside: Path, share: float) -> int:
+    """Move the last app events, `share` of all events, into a delivery aside; returns how many."""
+    import gzip
+
+    def lines_of(file: Path) -> list[bytes]:
+        content = file.read_bytes()
+        return (gzip.decompress(content) if file.suffix == ".gz" else content).splitlines(True)
+
+    # markers and copies of the sample's damaged files stay as they are: only plain files are cut
+    plain = sorted((landing / "app" / "events").rglob("*.jsonl"), reverse=True)
+    packed = [f for f in landing.rglob("*.jsonl.gz") if "truncated" not in f.name]
+    total = sum(len(lines_of(file)) for file in plain)
+    total += sum(_count_lines(file, lines_of) for file in packed)
+    wanted = max(1, round(total * share))
+    held: list[bytes] = []
+    for file in plain:
+        lines = lines_of(file)
+        cut = max(1, len(lines) - (wanted - len(held)))
+        held += lines[cut:]
+        file.write_bytes(b"".join(lines[:cut]))
+        if len(held) >= wanted:
+            break
+    folder = aside / "app" / "events" / "delta"
+    folder.mkdir(parents=True)
+    (folder / "delta.jsonl").write_bytes(b"".join(held))
+    (folder / "delta.jsonl.done").touch()
+    return len(held)
+
+
+def _count_lines(file: Path, lines_of: Callable[[Path], list[bytes]]) -> int:
+    try:
+        return len(lines_of(file))
+    except EOFError:
+        return 0  # the sample's own truncated file
+
+
+def _watch_memory(process_id: int, ended: threading.Event, peak: list[float]) -> None:
+    """Keep the largest sum, in MB, over a process and its children until `ended`."""
+    root = psutil.Process(process_id)
+    while not ended.wait(0.25):
+        total = 0
+        try:
+            for process in (root, *root.children(recursive=True)):
+                info = process.memory_full_info()
+                total += getattr(info, "pss", info.rss)
+        except psutil.Error:
+            continue  # a child ended between being listed and being looked at
+        peak[0] = max(peak[0], total / 2**20)
+
+
+def _own_process_id() -> int:
+    return multiprocessing.current_process().pid or 0
+
+
+def run_watched(home: Path, landing: Path, as_of: datetime) -> tuple[RunTimes, float]:
+    """A run in a process of its own, and the peak MB of it and its children."""
+    peak, ended = [0.0], threading.Event()
+    context = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(max_workers=1, mp_context=context) as process:
+        process_id = process.submit(_own_process_id).result()
+        watcher = threading.Thread(target=_watch_memory, args=(process_id, ended, peak))
+        watcher.start()
+        try:
+            times = process.submit(run_pipeline, home, landing, as_of).result()
+        finally:
+            ended.set()
+            watcher.join()
+    return times, peak[0]
+
+
+def break_down(name: str, times: RunTimes) -> Breakdown:
+    """The steps of a run and its slowest nodes."""
+    total = sum(seconds for _, seconds in times.nodes)
+    return Breakdown(name, times.steps, times.nodes[:SLOWEST], len(times.nodes), total)
+
+
+def measure(people: int) -> tuple[list[Measurement], list[Breakdown]]:
+    """Full and delta run of the sample exports of `people` persons."""
+    from zhongtai.generate.exports import generate
+
+    # a short path: PostgreSQL's socket must fit into 107 characters
+    with tempfile.TemporaryDirectory(prefix="zt-bench-") as name:
+        folder = Path(name)
+        summary = generate(folder / "world", people=people, days=DAYS, seed=SEED)
+        landing, as_of = folder / "world" / "landing", datetime.fromisoformat(summary.as_of)
+        events = hold_back(landing, folder / "delta", DELTA_SHARE)
+        size = sum(f.stat().st_size for f in landing.rglob("*") if f.is_file()) / 2**20
+        floor, read, files = read_with_duckdb(landing, folder / "floor")
+        full, full_peak = run_watched(folder / "home", landing, as_of)
+        shutil.copytree(folder / "delta", landing, dirs_exist_ok=True)
+        delta, delta_peak = run_watched(folder / "home", landing, as_of)
+    what = f"{people:,} people, {DAYS} days"
+    rows = [
+        Measurement(
+            f"full run, {what}",
+            full.seconds,
+            f"DuckDB reads the delivered bytes → Parquet ({read} of {files} files)",
+            floor,
+            None,
+            full_peak,
+            note=f"{full.status}; {full.rows:,} rows, {size:.0f} MB; PostgreSQL's memory apart",
+        ),
+        Measurement(
+            f"delta run, {events:,} more events ({DELTA_SHARE:.0%})",
+            delta.seconds,
+            "the full run",
+            full.seconds,
+            DELTA_BUDGET,
+            delta_peak,
+            note=f"{delta.status}; {delta.rows:,} rows",
+        ),
+    ]
+    return rows, [break_down("Full run", full), break_down("Delta run", delta)]

@@ -1,0 +1,104 @@
+"""The benchmarks run, and every ratio is one of two times of the same run."""
+
+import gzip
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are not installed
+
+from benchmarks import __main__ as bench
+from benchmarks.measurements import Breakdown, Measurement
+from benchmarks.pipeline import Stopwatch, hold_back, read_with_duckdb
+from benchmarks.report import (
+    Circumstances,
+    describe_circumstances,
+    render_page,
+)
+
+
+def measurement(seconds: float, budget: float | None, peak: float | None = None) -> Measurement:
+    return Measurement("x", seconds, "floor", 2.0, budget, peak, 100.0 if peak else None)
+
+
+@pytest.mark.parametrize(
+    ("row", "verdict"),
+    [
+        (measurement(4.0, 2.0), "PASS"),
+        (measurement(4.1, 2.0), "OVER"),
+        (measurement(9.0, None), "—"),
+        (measurement(1.0, 2.0, 99.0), "PASS"),
+        (measurement(1.0, 2.0, 101.0), "OVER"),
+    ],
+)
+def test_time_and_memory_are_judged_by_their_budgets(row: Measurement, verdict: str) -> None:
+    assert row.verdict == verdict
+
+
+@pytest.mark.parametrize("part", ["ingest", "components"])
+def test_every_entry_has_a_floor_that_was_measured_with_it(
+    part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[dict[str, float]] = []
+    module = {"ingest": bench.ingest, "components": bench.components}[part]
+    measure = module.measure
+
+    def keep(*arguments: object) -> dict[str, float]:
+        seen.append(measure(*arguments))
+        return seen[-1]
+
+    monkeypatch.setattr(module, "measure", keep)
+    rows, _ = bench.PARTS[part](bench.QUICK)
+    assert len(rows) == len(seen) >= 3
+    floor = "floor_seconds" if part == "ingest" else "scipy_seconds"
+    for row, measured in zip(rows, seen, strict=True):
+        assert row.floor_seconds == measured[floor] > 0
+        assert row.ratio == measured["ours_seconds"] / measured[floor]
+
+
+def test_the_page_shows_each_entry_beside_its_floor_and_where_it_was_measured() -> None:
+    where = Circumstances("3 cores", 0.5, "Python 3", "bench", datetime(2026, 1, 2, tzinfo=UTC))
+    part = Breakdown("Full run", (("ingest", 3.0), ("check", 1.0)), (("model.a", 0.5),), 7, 2.0)
+    page = render_page([measurement(5.0, 2.0)], [part], where)
+    assert "| x | 5.00 | floor | 2.00 | 2.50× | ≤ 2× | — | OVER |" in page
+    assert "| ingest | 3.00 | 75% |" in page
+    assert "| `model.a` | 0.50 |" in page
+    for said in ("3 cores", "load 0.5", "Python 3", "2026-01-02"):
+        assert said in page
+
+
+def test_circumstances_name_the_machine_and_the_libraries() -> None:
+    where = describe_circumstances("bench")
+    assert "cores" in where.machine
+    for library in ("Python", "duckdb", "dbt-core", "apache-airflow"):
+        assert library in where.versions
+
+
+def test_the_stopwatch_gives_publishing_what_it_reports() -> None:
+    watch = Stopwatch()
+    for message in ("ingest", "ingest: 1 of 2 files", "build staging", "publish", "postgres"):
+        watch.note(message)
+    steps = watch.steps(watch.marks[-1][1] + 2.0)
+    assert [step for step, _ in steps] == ["start", "ingest", "build staging", "publish"]
+    assert steps[-1][1] == 2.0
+
+
+def test_the_delta_is_taken_from_the_full_delivery_and_the_floor_counts_what_it_read(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "landing" / "app" / "events"
+    folder.mkdir(parents=True)
+    lines = [f'{{"n": {n}}}\n'.encode() for n in range(100)]
+    (folder / "1.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[:50])))
+    (folder / "2.jsonl").write_bytes(b"".join(lines[50:]))
+    (folder / "broken.jsonl.gz").write_bytes(gzip.compress(b"".join(lines))[:20])
+    assert hold_back(tmp_path / "landing", tmp_path / "aside", 0.05) == 5
+    assert (folder / "2.jsonl").read_bytes() == b"".join(lines[50:95])
+    delta = tmp_path / "aside" / "app" / "events" / "delta" / "delta.jsonl"
+    assert delta.read_bytes() == b"".join(lines[95:])
+    (folder / "broken.jsonl.gz").rename(folder / "sheet.xlsx")
+    seconds, read, files = read_with_duckdb(tmp_path / "landing", tmp_path / "floor")
+    assert seconds > 0
+    assert (read, files) == (2, 3)
