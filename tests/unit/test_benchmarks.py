@@ -11,7 +11,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are not install
 
 from benchmarks import __main__ as bench
 from benchmarks.measurements import Breakdown, Measurement
-from benchmarks.pipeline import Stopwatch, hold_back, read_with_duckdb
+from benchmarks.pipeline import Stopwatch, hold_back, prepare_floor, read_with_duckdb
 from benchmarks.report import (
     Circumstances,
     describe_circumstances,
@@ -99,6 +99,8 @@ def test_the_delta_is_taken_from_the_full_delivery_and_the_floor_counts_what_it_
     delta = tmp_path / "aside" / "app" / "events" / "delta" / "delta.jsonl"
     assert delta.read_bytes() == b"".join(lines[95:])
     (folder / "broken.jsonl.gz").rename(folder / "sheet.xlsx")
-    seconds, read, files = read_with_duckdb(tmp_path / "landing", tmp_path / "floor")
+    (folder / "names.csv").write_bytes("a,b\n王,1\n".encode("gb18030"))
+    readers, files = prepare_floor(tmp_path / "landing", tmp_path / "clean")
+    seconds, read = read_with_duckdb(readers, tmp_path / "floor")
     assert seconds > 0
-    assert (read, files) == (2, 3)
+    assert (read, files) == (3, 4)
