@@ -119,10 +119,8 @@ def prepare_floor(landing: Path, folder: Path) -> tuple[list[str], int]:
             except (EOFError, OSError, zlib.error):
                 continue  # the caller says how many were read
             (folder / f"{number}.csv").write_text(text, "utf-8")
-            options = "all_varchar = true, ignore_errors = true, null_padding = true"
-            readers.append(
-                f"read_csv('{folder / str(number)}.csv', {options}, strict_mode = false)"
-            )
+            options = "all_varchar = true, ignore_errors = true, strict_mode = false"
+            readers.append(f"read_csv('{folder / str(number)}.csv', {options})")
     return readers, len(files)
 
 
