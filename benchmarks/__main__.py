@@ -103,7 +103,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     sizes = Sizes(options.people, options.rows, options.records, options.rounds)
     given = list(sys.argv[1:] if arguments is None else arguments)
-    where = describe_circumstances(" ".join(["python -m benchmarks", *given]))
+    reduced = [
+        f"{name} {getattr(options, name):,} (default {parser.get_default(name):,})"
+        for name in ("people", "rows", "records", "rounds")
+        if getattr(options, name) != parser.get_default(name)
+    ]
+    where = describe_circumstances(" ".join(["python -m benchmarks", *given]), reduced)
     console = Console(width=None if sys.stdout.isatty() else 200)
     rows: list[Measurement] = []
     parts: list[Breakdown] = []

@@ -144,8 +144,11 @@ def read_with_duckdb(readers: list[str], target: Path) -> tuple[float, int]:
     return time.perf_counter() - started, read
 
 
-def hold_back(landing: Path, aside: Path, share: float) -> int:
-    """Move the last app events, `share` of all events, into a delivery aside; returns how many."""
+def hold_back(landing: Path, aside: Path, share: float) -> tuple[int, int]:
+    """Move the last app events into a delivery aside; returns how many, of how many events.
+
+    `share` is meant of all event lines (app and mini-program) that were delivered, copies too.
+    """
 
     def lines_of(file: Path) -> list[bytes]:
         content = file.read_bytes()
@@ -153,9 +156,7 @@ def hold_back(landing: Path, aside: Path, share: float) -> int:
 
     # markers and copies of the sample's damaged files stay as they are: only plain files are cut
     plain = sorted((landing / "app" / "events").rglob("*.jsonl"), reverse=True)
-    packed = [f for f in landing.rglob("*.jsonl.gz") if "truncated" not in f.name]
-    total = sum(len(lines_of(file)) for file in plain)
-    total += sum(_count_lines(file, lines_of) for file in packed)
+    total = sum(_count_lines(file, lines_of) for file in landing.rglob("*.jsonl*"))
     wanted = max(1, round(total * share))
     held: list[bytes] = []
     for file in plain:
@@ -169,7 +170,7 @@ def hold_back(landing: Path, aside: Path, share: float) -> int:
     folder.mkdir(parents=True)
     (folder / "delta.jsonl").write_bytes(b"".join(held))
     (folder / "delta.jsonl.done").touch()
-    return len(held)
+    return len(held), total
 
 
 def _count_lines(file: Path, lines_of: Callable[[Path], list[bytes]]) -> int:
@@ -228,7 +229,7 @@ def measure(people: int) -> tuple[list[Measurement], list[Breakdown]]:
         folder = Path(name)
         summary = generate(folder / "world", people=people, days=DAYS, seed=SEED)
         landing, as_of = folder / "world" / "landing", datetime.fromisoformat(summary.as_of)
-        events = hold_back(landing, folder / "delta", DELTA_SHARE)
+        events, of_events = hold_back(landing, folder / "delta", DELTA_SHARE)
         size = sum(f.stat().st_size for f in landing.rglob("*") if f.is_file()) / 2**20
         readers, files = prepare_floor(landing, folder / "clean")
         floor, read = read_with_duckdb(readers, folder / "floor")
@@ -247,7 +248,7 @@ def measure(people: int) -> tuple[list[Measurement], list[Breakdown]]:
             note=f"{full.status}; {full.rows:,} rows, {size:.0f} MB; PostgreSQL's memory apart",
         ),
         Measurement(
-            f"delta run, {events:,} more events ({DELTA_SHARE:.0%})",
+            f"delta run, {events:,} more events ({events / of_events:.2%})",
             delta.seconds,
             "the full run",
             full.seconds,

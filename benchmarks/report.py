@@ -35,17 +35,22 @@ class Circumstances:
     load: float
     versions: str
     command: str
+    reduced: tuple[str, ...]
     began_at: datetime
 
 
-def describe_circumstances(command: str) -> Circumstances:
-    """Look at the machine and the libraries; call it before anything is measured."""
+def describe_circumstances(command: str, reduced: Sequence[str]) -> Circumstances:
+    """Look at the machine and the libraries; call it before anything is measured.
+
+    `reduced` says which sizes differ from their defaults.
+    """
     memory = psutil.virtual_memory().total / 2**30
     machine = f"{os.cpu_count()} cores ({_processor()}), {memory:.0f} GB, {platform.system()}"
     versions = [f"Python {platform.python_version()}"]
     versions += [f"{library} {version(library)}" for library in _LIBRARIES]
     now = datetime.now(UTC)
-    return Circumstances(machine, psutil.getloadavg()[0], ", ".join(versions), command, now)
+    load = psutil.getloadavg()[0]
+    return Circumstances(machine, load, ", ".join(versions), command, tuple(reduced), now)
 
 
 def _processor() -> str:
@@ -117,6 +122,7 @@ def render_page(
         "",
         f"- Machine: {where.machine}; load {where.load:.1f} when it began",
         f"- Versions: {where.versions}",
+        f"- Sizes that differ from the defaults: {', '.join(where.reduced) or 'none'}",
         f"- Date: {where.began_at:%Y-%m-%d %H:%M} UTC",
         "",
         *_markdown_table(HEADS, [cells(row) for row in rows]),

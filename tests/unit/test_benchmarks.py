@@ -59,18 +59,25 @@ def test_every_entry_has_a_floor_that_was_measured_with_it(
 
 
 def test_the_page_shows_each_entry_beside_its_floor_and_where_it_was_measured() -> None:
-    where = Circumstances("3 cores", 0.5, "Python 3", "bench", datetime(2026, 1, 2, tzinfo=UTC))
+    where = Circumstances(
+        "3 cores",
+        0.5,
+        "Python 3",
+        "bench",
+        ("rows 1 (default 2)",),
+        datetime(2026, 1, 2, tzinfo=UTC),
+    )
     part = Breakdown("Full run", (("ingest", 3.0), ("check", 1.0)), (("model.a", 0.5),), 7, 2.0)
     page = render_page([measurement(5.0, 2.0)], [part], where)
     assert "| x | 5.00 | floor | 2.00 | 2.50× | ≤ 2× | — | OVER |" in page
     assert "| ingest | 3.00 | 75% |" in page
     assert "| `model.a` | 0.50 |" in page
-    for said in ("3 cores", "load 0.5", "Python 3", "2026-01-02"):
+    for said in ("3 cores", "load 0.5", "rows 1 (default 2)", "Python 3", "2026-01-02"):
         assert said in page
 
 
 def test_circumstances_name_the_machine_and_the_libraries() -> None:
-    where = describe_circumstances("bench")
+    where = describe_circumstances("bench", [])
     assert "cores" in where.machine
     for library in ("Python", "duckdb", "dbt-core", "apache-airflow"):
         assert library in where.versions
@@ -94,7 +101,7 @@ def test_the_delta_is_taken_from_the_full_delivery_and_the_floor_counts_what_it_
     (folder / "1.jsonl.gz").write_bytes(gzip.compress(b"".join(lines[:50])))
     (folder / "2.jsonl").write_bytes(b"".join(lines[50:]))
     (folder / "broken.jsonl.gz").write_bytes(gzip.compress(b"".join(lines))[:20])
-    assert hold_back(tmp_path / "landing", tmp_path / "aside", 0.05) == 5
+    assert hold_back(tmp_path / "landing", tmp_path / "aside", 0.05) == (5, 100)
     assert (folder / "2.jsonl").read_bytes() == b"".join(lines[50:95])
     delta = tmp_path / "aside" / "app" / "events" / "delta" / "delta.jsonl"
     assert delta.read_bytes() == b"".join(lines[95:])
