@@ -48,6 +48,9 @@ class Settings(BaseSettings):
     poll_seconds: float = Field(1.0, gt=0, description="How often the landing watcher looks")
     sweep_minutes: PositiveInt = Field(5, description="How often a DAG looks without an event")
     airflow_port: int = Field(8080, ge=1, le=65535, description="Port of the Airflow pages")
+    airflow_password: SecretStr = Field(
+        SecretStr(""), description="Password of Airflow's user admin; empty: drawn once, kept"
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic documents this order

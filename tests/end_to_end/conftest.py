@@ -1,7 +1,6 @@
-"""One real Airflow on one embedded PostgreSQL for all tests that need the scheduler."""
+"""One real Airflow on one embedded PostgreSQL for the tests of a module that need the scheduler."""
 
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,19 +10,14 @@ import pytest
 from zhongtai.service import start_services, stop_services
 from zhongtai.settings import Settings, load_settings
 
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+from compose_stack import free_port
 
 
 def discard(text: str) -> None:
     """Progress that nobody watches."""
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def airflow_settings() -> Iterator[Settings]:
     """Settings of a home with a running Airflow, stopped and removed at the end."""
     home = Path(tempfile.mkdtemp(prefix="zt-air-", dir="/tmp"))

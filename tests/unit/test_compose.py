@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from zhongtai.service.processes import COMPONENTS
+from zhongtai.service.processes import COMPONENTS, airflow_arguments
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = ROOT / "docker-compose.yml"
@@ -44,6 +44,13 @@ def test_every_long_running_service_has_a_health_check(compose: dict[str, Any]) 
         assert services[name]["depends_on"]["migrate"] == {
             "condition": "service_completed_successfully"
         }
+
+
+@pytest.mark.parametrize("component", COMPONENTS)
+def test_up_starts_the_command_of_the_compose_file(compose: dict[str, Any], component: str) -> None:
+    program, *arguments = compose["services"][component]["command"]
+    assert program == "airflow"
+    assert arguments[:1] == list(airflow_arguments(component))
 
 
 def test_no_password_is_written_down(compose: dict[str, Any]) -> None:

@@ -1,6 +1,5 @@
 """How Airflow is configured here: by environment variables alone, no airflow.cfg."""
 
-import json
 import socket
 import subprocess
 import sys
@@ -8,7 +7,7 @@ from dataclasses import dataclass
 
 from zhongtai.database import create_database, database_url
 from zhongtai.errors import ConfigurationError, ZhongtaiError
-from zhongtai.service.secrets import load_secrets, write_private
+from zhongtai.service.secrets import load_secrets, write_airflow_users
 from zhongtai.settings import Settings, subprocess_environment
 
 POOL = "warehouse_writer"
@@ -58,9 +57,6 @@ def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
     """The whole environment of an Airflow component that serves on `port` of this machine."""
     keys = load_secrets(settings)
     home = settings.path("airflow")
-    passwords = settings.path("secrets", "airflow_users.json")
-    if not passwords.exists():
-        write_private(passwords, json.dumps({"admin": keys["admin_password"]}))
     url = f"http://127.0.0.1:{port}"
     # most of a task is waiting for imports and the API, so more of them than cores
     workers = 2 * max(2, settings.threads)
@@ -74,7 +70,7 @@ def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
         "CORE__FERNET_KEY": keys["fernet_key"],
         "CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
         "CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin",
-        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(write_airflow_users(settings)),
         "CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "DATABASE__SQL_ALCHEMY_CONN": _sqlalchemy_url(settings),
         "API__HOST": "127.0.0.1",
@@ -147,7 +143,8 @@ def _migrate(environment: dict[str, str]) -> None:
 def migrate_airflow(settings: Settings) -> None:
     """Bring the Airflow that the environment already configures up to date, as in a container.
 
-    The database named in AIRFLOW__DATABASE__SQL_ALCHEMY_CONN is created if it is missing.
+    The database `airflow` is created if it is missing, and the file with Airflow's users written.
     """
     create_database(settings, "airflow")
+    write_airflow_users(settings)
     _migrate(subprocess_environment())

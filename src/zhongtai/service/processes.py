@@ -16,7 +16,7 @@ import psutil
 from zhongtai.database import stop_embedded_server
 from zhongtai.errors import ZhongtaiError
 from zhongtai.service.airflow import AirflowAddress, choose_port, prepare_airflow
-from zhongtai.service.secrets import load_secrets, write_private
+from zhongtai.service.secrets import admin_password, write_private
 from zhongtai.settings import Settings
 
 COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
@@ -155,9 +155,7 @@ def start_services(settings: Settings, say: Callable[[str], None] = print) -> Ai
 
 def address(settings: Settings, port: int) -> AirflowAddress:
     """Where the Airflow of this home answers."""
-    return AirflowAddress(
-        f"http://127.0.0.1:{port}", "admin", load_secrets(settings)["admin_password"]
-    )
+    return AirflowAddress(f"http://127.0.0.1:{port}", "admin", admin_password(settings))
 
 
 def _signal_group(process: psutil.Process, sign: signal.Signals) -> None:

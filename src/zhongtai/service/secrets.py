@@ -9,7 +9,8 @@ from pathlib import Path
 from zhongtai.settings import Settings
 
 
-def _generate() -> dict[str, str]:
+def new_secrets() -> dict[str, str]:
+    """Secrets drawn anew, by name."""
     return {
         "fernet_key": base64.urlsafe_b64encode(secrets.token_bytes(32)).decode(),
         "jwt_secret": secrets.token_urlsafe(64),
@@ -33,6 +34,24 @@ def load_secrets(settings: Settings) -> dict[str, str]:
     path = settings.path("secrets", "airflow.json")
     if not path.exists():
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        write_private(path, json.dumps(_generate()))
+        write_private(path, json.dumps(new_secrets()))
     found: dict[str, str] = json.loads(path.read_text("utf-8"))
     return found
+
+
+def admin_password(settings: Settings) -> str:
+    """The password of Airflow's user `admin`: the configured one, else the one drawn at first."""
+    return settings.airflow_password.get_secret_value() or load_secrets(settings)["admin_password"]
+
+
+def write_airflow_users(settings: Settings) -> Path:
+    """Write the file by which Airflow knows its users, where it does not say so already.
+
+    Airflow opens it for writing, so it lies in the home and is no mounted secret.
+    """
+    path = settings.path("secrets", "airflow_users.json")
+    users = json.dumps({"admin": admin_password(settings)})
+    if not path.exists() or path.read_text("utf-8").strip() != users:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_private(path, users)
+    return path
