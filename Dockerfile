@@ -8,7 +8,7 @@ RUN apt-get update \
 
 WORKDIR /opt/zhongtai
 COPY requirements.lock pyproject.toml README.md ./
-RUN pip install --no-cache-dir uv \
+RUN pip install --no-cache-dir 'uv>=0.11' \
     && uv pip install --system --no-cache --require-hashes -r requirements.lock
 COPY src src
 RUN uv pip install --system --no-cache --no-deps --editable .

@@ -8,6 +8,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
+# behind a proxy that signs anew, the system knows its certificate; pip trusts the system by itself
+export UV_SYSTEM_CERTS ?= 1
+
 help: ## List the targets
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
@@ -16,8 +19,10 @@ setup: $(STAMP) ## Create .venv from the locked requirements
 $(STAMP): requirements.lock pyproject.toml
 	@test -n "$(PYTHON)" || { echo "zhongtai needs Python 3.11, 3.12 or 3.13: none was found on PATH (make setup PYTHON=/path/to/python3)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.11'
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock || { \
+		echo "uv could not install: trying pip, which is slower but reads pip's own configuration"; \
+		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; }
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
 	@touch $@
 
