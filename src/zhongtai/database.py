@@ -17,6 +17,17 @@ from zhongtai.errors import ConfigurationError
 from zhongtai.settings import Settings
 
 DATABASE = "zhongtai"
+# A relation (key, pid): the session advisory locks that anybody holds in this database.
+ADVISORY_LOCKS = (
+    "(select (classid::bigint << 32) | objid::bigint as key, pid from pg_locks"
+    " where locktype = 'advisory' and granted and objsubid = 1 and database ="
+    " (select oid from pg_database where datname = current_database())) as locks"
+)
+# Makes the server notice within a minute that the host of a session is gone, and free its locks.
+_KEEP_ALIVE = (
+    "set tcp_keepalives_idle to 30; set tcp_keepalives_interval to 10;"
+    " set tcp_keepalives_count to 3"
+)
 
 
 def embedded_server_url(settings: Settings, database: str = DATABASE) -> str:
@@ -116,6 +127,7 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg
         ) from error
     with connection:
         connection.execute("set timezone to 'UTC'")
+        connection.execute(_KEEP_ALIVE)
         migrate(connection)
         yield connection
 

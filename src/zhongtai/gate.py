@@ -15,7 +15,6 @@ from zhongtai.settings import Settings
 
 _WORST_FIRST: tuple[Outcome, ...] = ("raised", "failed", "missing", "passed")
 _SHOWN = 10
-_SHOWN_STATES = ("published", "superseded", "flipped_postgres")
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,7 @@ def hold(connection: psycopg.Connection, candidate: Candidate, verdict: Verdict)
         raise ValueError(f"candidate {candidate.snapshot_id} passed; there is nothing to hold")
     with connection.transaction():
         _record(connection, candidate, "held", verdict)
-        shown = snapshots.find(connection, candidate.snapshot_id)
-        if shown is not None and shown.state in _SHOWN_STATES:
+        if snapshots.is_shown(connection, candidate.snapshot_id):
             return
         record_verdict(connection, candidate, "held", verdict.because)
         snapshots.record(connection, candidate, "held", verdict.because)

@@ -27,7 +27,7 @@ from zhongtai.publish.candidates import (
     record_content,
 )
 from zhongtai.publish.publisher import Progress, exclusive_lock, ignore_progress
-from zhongtai.runs import Run, RunStatus, finish_run, start_run
+from zhongtai.runs import Run, RunStatus, finish_run, resume_run, start_run
 from zhongtai.settings import Settings
 
 if TYPE_CHECKING:
@@ -186,6 +186,7 @@ def build(
         if not isinstance(candidate, Candidate):
             _finish(connection, run, "nothing_new", _say_same(candidate))
             return None
+        _finish(connection, run, "built", candidate.snapshot_id)
     return run.run_id
 
 
@@ -230,9 +231,14 @@ def check(
     with _writer(settings, "check") as connection:
         candidate = load_candidate(connection, run_id=run_id)
         run = load_run(connection, candidate.run_id)
+        resume_run(connection, run)
         with _recorded(connection, run):
             verdict = _judge(settings, connection, run, candidate, progress)
-        if not verdict.passed:
+        if verdict.passed:
+            is_shown = snapshots.is_shown(connection, candidate.snapshot_id)
+            status: RunStatus = "published" if is_shown else "checked"
+            _finish(connection, run, status, candidate.snapshot_id)
+        else:
             _finish(connection, run, "held", verdict.because)
     return verdict
 
@@ -273,6 +279,7 @@ def publish(
         if candidate.verdict == "held":
             raise GateHeldError(_describe_hold(settings, candidate), hint=HOLD_HINT)
         run = load_run(connection, candidate.run_id)
+        resume_run(connection, run)
         with _recorded(connection, run):
             progress("publish")
             snapshot_id = publisher.publish_candidate(settings, connection, candidate, progress)
@@ -319,17 +326,16 @@ def run_once(
         run = start_run(connection, "run", as_of)
         with _recorded(connection, run):
             report = _drain(settings, contracts, run, None, progress)
-    with _writer(settings, "run") as connection:
-        with _recorded(connection, run):
-            recover_snapshots(settings)
-            candidate = _build_if_new(settings, contracts, connection, run, as_of, progress)
-            if not isinstance(candidate, Candidate):
-                return _end_without_news(settings, connection, run, candidate, report)
-            verdict = _judge(settings, connection, run, candidate, progress)
-            if verdict.passed:
-                checked = load_candidate(connection, run_id=run.run_id)
-                progress("publish")
-                publisher.publish_candidate(settings, connection, checked, progress)
+            with _writer(settings, "run") as writer:
+                recover_snapshots(settings)
+                candidate = _build_if_new(settings, contracts, writer, run, as_of, progress)
+                if not isinstance(candidate, Candidate):
+                    return _end_without_news(settings, connection, run, candidate, report)
+                verdict = _judge(settings, writer, run, candidate, progress)
+                if verdict.passed:
+                    checked = load_candidate(writer, run_id=run.run_id)
+                    progress("publish")
+                    publisher.publish_candidate(settings, writer, checked, progress)
         if not verdict.passed:
             _finish(connection, run, "held", verdict.because)
             held = load_candidate(connection, run_id=run.run_id)

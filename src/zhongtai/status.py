@@ -13,6 +13,7 @@ from zhongtai.database import connect
 from zhongtai.publish import current_snapshot, publisher
 from zhongtai.publish.duckdb_store import CURRENT
 from zhongtai.publish.snapshots import Snapshot, list_rows
+from zhongtai.runs import mark_interrupted
 from zhongtai.settings import Settings
 
 Row = Mapping[str, Any]
@@ -29,6 +30,7 @@ class Status:
     rollback_choices: Sequence[str]
     snapshots: Sequence[Snapshot]
     last_run: Row | None
+    interrupted: Sequence[Row]
     writer: str | None
     gate: Row | None
     failed_checks: Sequence[Row]
@@ -47,9 +49,13 @@ class Status:
 
 
 def read_status(settings: Settings) -> Status:
-    """Read everything in one transaction, so that the numbers fit together."""
+    """Read everything in one transaction, so that the numbers fit together.
+
+    Runs whose process is gone are marked as interrupted before.
+    """
     contracts = load_contracts(settings.project_dir)
     with connect(settings) as connection:
+        mark_interrupted(connection)
         connection.execute("set transaction isolation level repeatable read read only")
         rows = list_rows(connection)
         gate = _one(
@@ -68,6 +74,14 @@ def read_status(settings: Settings) -> Status:
                 connection,
                 "select run_id, command, as_of, started_at, ended_at, status, detail"
                 " from ledger.runs order by started_at desc limit 1",
+            ),
+            interrupted=_many(
+                connection,
+                "select run_id, command, started_at from ledger.runs r where status = 'interrupted'"
+                " and not exists (select 1 from ledger.runs later where later.command = r.command"
+                "  and later.started_at > r.started_at"
+                "  and later.status not in ('running', 'interrupted', 'failed'))"
+                " order by started_at desc limit 10",
             ),
             writer=publisher.lock_holder(connection, publisher.WRITER_LOCK),
             gate=gate,

@@ -117,10 +117,13 @@ def test_the_single_steps_do_the_same(
 ) -> None:
     run_id = pipeline.build(settings, AS_OF)
     assert read_versions(settings, connection)["duckdb"] is None
+    assert statuses(connection) == [("build", "built")]
     assert pipeline.check(settings, run_id).passed
+    assert statuses(connection) == [("build", "checked")]
     snapshot_id = pipeline.publish(settings, run_id)
     assert read_versions(settings, connection) == everywhere(snapshot_id, 3)
     assert pipeline.publish(settings, run_id) == snapshot_id
+    assert pipeline.check(settings, run_id).passed
     assert statuses(connection) == [("build", "published")]
     assert pipeline.build(settings, AS_OF) is None
 
@@ -277,6 +280,21 @@ def test_a_second_writer_says_who_is_at_work(
     finally:
         may_go.set()
         first.join()
+
+
+def test_a_run_that_finds_another_writer_is_failed_and_not_left_running(
+    settings: Settings,
+    connection: psycopg.Connection,
+    world: World,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(publisher, "WAIT_SECONDS", 0.3)
+    with (
+        publisher.exclusive_lock(connection, publisher.WRITER_LOCK, "building"),
+        pytest.raises(ZhongtaiError, match="another process"),
+    ):
+        pipeline.run_once(settings, AS_OF)
+    assert statuses(connection) == [("run", "failed")]
 
 
 def test_an_unreadable_working_file_is_built_anew(settings: Settings, world: World) -> None:

@@ -69,6 +69,9 @@ def _say_status(found: "Status") -> None:
     if found.last_run:
         run = found.last_run
         say(f"last run   {run['run_id']} ({run['command']}): {run['status']}")
+    for run in found.interrupted:
+        started = f"{run['started_at']:%Y-%m-%d %H:%M} UTC"
+        say(f"killed     {run['run_id']} ({run['command']}), started {started}; the next goes on")
     if found.writer:
         say(f"at work    {found.writer}")
     if found.gate:

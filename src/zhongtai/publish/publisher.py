@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 
+from zhongtai.database import ADVISORY_LOCKS
 from zhongtai.errors import ZhongtaiError
 from zhongtai.publish import (
     duckdb_store,
@@ -67,10 +68,9 @@ def exclusive_lock(
 def lock_holder(connection: psycopg.Connection, name: str) -> str | None:
     """Which session holds a lock, for people; None when nobody does."""
     row = connection.execute(
-        "select a.pid, a.application_name, a.backend_start from pg_locks l"
-        " join pg_stat_activity a on a.pid = l.pid where l.locktype = 'advisory' and l.granted"
-        " and l.objsubid = 1 and ((l.classid::bigint << 32) | l.objid::bigint)"
-        " = hashtextextended(%s, 0) limit 1",
+        "select a.pid, a.application_name, a.backend_start"  # noqa: S608  # a constant
+        f" from {ADVISORY_LOCKS} join pg_stat_activity a using (pid)"
+        " where key = hashtextextended(%s, 0) limit 1",
         [name],
     ).fetchone()
     return f"{row[1] or 'session'} ({row[0]}), since {row[2]:%H:%M:%S} UTC" if row else None

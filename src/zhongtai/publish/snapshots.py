@@ -11,6 +11,7 @@ import psycopg
 from zhongtai.publish.candidates import Candidate
 
 UNFINISHED = ("staging", "staged", "flipped_postgres")
+_SHOWN = ("published", "superseded", "flipped_postgres")
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,12 @@ def find(connection: psycopg.Connection, snapshot_id: str) -> Snapshot | None:
     query = f"select {_COLUMNS} from ledger.snapshots where snapshot_id = %s"  # noqa: S608
     row = connection.execute(query, [snapshot_id]).fetchone()
     return Snapshot(*row) if row else None
+
+
+def is_shown(connection: psycopg.Connection, snapshot_id: str) -> bool:
+    """Whether readers see the snapshot, or did."""
+    found = find(connection, snapshot_id)
+    return found is not None and found.state in _SHOWN
 
 
 def record(
