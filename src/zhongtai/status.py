@@ -75,14 +75,7 @@ def read_status(settings: Settings) -> Status:
                 "select run_id, command, as_of, started_at, ended_at, status, detail"
                 " from ledger.runs order by started_at desc limit 1",
             ),
-            interrupted=_many(
-                connection,
-                "select run_id, command, started_at from ledger.runs r where status = 'interrupted'"
-                " and not exists (select 1 from ledger.runs later where later.command = r.command"
-                "  and later.started_at > r.started_at"
-                "  and later.status not in ('running', 'interrupted', 'failed'))"
-                " order by started_at desc limit 10",
-            ),
+            interrupted=_interrupted(connection),
             writer=publisher.lock_holder(connection, publisher.WRITER_LOCK),
             gate=gate,
             failed_checks=_failed_checks(connection, gate["run_id"]) if gate else (),
@@ -105,6 +98,19 @@ def read_status(settings: Settings) -> Status:
                 " group by 1, 2, 3, 4 order by 5 desc, 1, 2, 3, 4 limit 20",
             ),
         )
+
+
+def _interrupted(connection: psycopg.Connection) -> list[Row]:
+    """Runs whose process is gone, until a later one of the same command ends well."""
+    return _many(
+        connection,
+        "select run_id, command, started_at from ledger.runs r where status = 'interrupted'"
+        " and not exists (select 1 from ledger.runs later where later.command = r.command"
+        "  and later.started_at > r.started_at"
+        "  and later.status not in ('running', 'interrupted', 'failed'))"
+        " order by started_at desc limit %s",
+        [_RECENT],
+    )
 
 
 def _shown(settings: Settings, connection: psycopg.Connection) -> dict[str, str | None]:
