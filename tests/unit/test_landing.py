@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -165,15 +166,44 @@ def test_what_no_contract_covers_is_reported(tmp_path: Path, contracts: Contract
     put(tmp_path, "erp/orders/a.csv")
     put(tmp_path, "crm/unknown/a.csv")
     put(tmp_path, "crm/a.csv")
-    put(tmp_path, "crm/leads/readme.txt")
     reasons = {stray.file: stray.reason for stray in look(tmp_path, contracts).strays}
     assert reasons == {
         "top.csv": "is not below <source>/<entity>/",
         "crm/a.csv": "is not below <source>/<entity>/",
         "erp/orders/a.csv": "there is no source 'erp'",
         "crm/unknown/a.csv": "source 'crm' has no entity 'unknown'",
-        "crm/leads/readme.txt": "does not match **/*.{csv,csv.gz}, the path of crm.leads",
     }
+
+
+def test_a_file_is_data_whatever_its_name_ends_with(tmp_path: Path, contracts: Contracts) -> None:
+    names = ("dealers_20260305.txt", "D.CSV", "d.csv.gz", "no_extension", "d.2026.03.05", "d.json")
+    for name in names:
+        put(tmp_path, f"dms/dealers/{name}")
+    for name in ("_SUCCESS", "Thumbs.db", "d.csv.md5", "d.csv.sha256", "d.csv.done"):
+        put(tmp_path, f"dms/dealers/{name}")
+    survey = look(tmp_path, contracts, stable_seconds=0)
+    assert files(survey) == sorted(f"dms/dealers/{name}" for name in names)
+    assert {stray.reason for stray in survey.strays} == {"is a marker or checksum, no data"}
+    assert len(survey.strays) == 4
+
+
+def test_a_manifest_named_by_its_suffix_alone_counts(tmp_path: Path, contracts: Contracts) -> None:
+    put(tmp_path, "crm/leads/leads_20260305.txt")
+    manifest(
+        tmp_path, "crm/leads/.manifest.json", "2026-03-06T00:00:00+08:00", "leads_20260305.txt"
+    )
+    assert files(look(tmp_path, contracts)) == ["crm/leads/leads_20260305.txt"]
+
+
+def test_a_path_of_a_contract_can_leave_files_out(tmp_path: Path, contracts: Contracts) -> None:
+    narrow = replace(contracts["dms.dealers"], path="**/*.csv")
+    put(tmp_path, "dms/dealers/a.csv")
+    put(tmp_path, "dms/dealers/readme.txt")
+    survey = look(tmp_path, Contracts({narrow.name: narrow}), stable_seconds=0)
+    assert files(survey) == ["dms/dealers/a.csv"]
+    assert [stray.reason for stray in survey.strays] == [
+        "does not match **/*.csv, the path of dms.dealers"
+    ]
 
 
 def test_files_in_flight_are_left_alone(tmp_path: Path, contracts: Contracts) -> None:

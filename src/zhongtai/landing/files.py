@@ -137,6 +137,8 @@ def same_name(name: str) -> str:
 
 
 def _is_in_flight(name: str) -> bool:
+    if name == ".manifest.json":  # a manifest's name may begin with nothing
+        return False
     return name.startswith((".", "~$")) or name.lower().endswith(_IN_FLIGHT)
 
 

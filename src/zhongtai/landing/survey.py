@@ -13,6 +13,12 @@ from zhongtai.landing.files import LandedFile, LandingZone, Stray, same_name
 from zhongtai.landing.manifests import SUFFIX, ManifestEntry, newest, read_manifest
 
 _DONE = ".done"
+# What programs and people put beside data. Anything else below an entity is data whatever its
+# name ends with: no contract promises extensions, and a file left out would be a silent loss.
+_BESIDE_DATA = re.compile(
+    r"_SUCCESS|_STARTED|Thumbs\.db|desktop\.ini|.*\.(?:md5|sha1|sha256|sha512|crc|lock)",
+    re.IGNORECASE,
+)
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
@@ -105,6 +111,8 @@ class _Entity:
         for file in files:
             if file.name.lower().endswith((_DONE, SUFFIX)):
                 beside[file.label] = file
+            elif _BESIDE_DATA.fullmatch(file.name):
+                survey.strays.append(Stray(file.label, "is a marker or checksum, no data"))
             elif path_pattern(self._contract.path).fullmatch(file.label.split("/", 2)[2]):
                 data.append(file)
             else:
