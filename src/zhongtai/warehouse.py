@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.database import connect
+from zhongtai.ingest.parts import Lake
 from zhongtai.runs import Run
 from zhongtai.scaffold import model_file
 from zhongtai.settings import Settings
@@ -53,6 +54,7 @@ class _Part:
     path: str
     rows: int
     contract_hash: str
+    file: str
 
     @property
     def mark(self) -> str:
@@ -99,8 +101,10 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
 
     Writes the schema `meta` and, for each contract, the view `raw.<source>__<entity>` over the
     parts that its staging table has not seen. A staging table that other code, another contract
-    or parts that no longer count have made is dropped, so that dbt builds it from all parts.
+    or parts that no longer count have made is dropped, so that dbt builds it from all parts. Raises
+    ZhongtaiError that names the parts to be read that are lost; the file stays as it was then.
     """
+    lake = Lake(settings)
     with connect(settings) as ledger, open_build(settings) as build:
         build.execute("begin")
         for schema in ("meta", "raw", "staging"):
@@ -120,6 +124,7 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
             parts = _parts(ledger, contract)
             staged = _staged_marks(build, contract, fingerprint, parts)
             unseen = [part for part in parts if part.mark not in staged]
+            lake.refuse_lost((p.path for p in unseen), {p.path: p.file for p in unseen})
             _create_raw_view(settings, build, contract, unseen)
             _expect(build, contract, fingerprint, unseen)
         build.execute("commit")
@@ -252,7 +257,7 @@ def _fingerprint(settings: Settings, contract: Contract) -> str:
 
 def _parts(ledger: psycopg.Connection, contract: Contract) -> list[_Part]:
     found = ledger.execute(
-        "select p.part, p.rows, d.contract_hash from ledger.parts p"
+        "select p.part, p.rows, d.contract_hash, d.file from ledger.parts p"
         " join ledger.deliveries d using (delivery_id)"
         " where d.source = %s and d.entity = %s and p.rows > 0 order by p.sequence",
         [contract.source, contract.entity],

@@ -18,6 +18,7 @@ from psycopg.rows import dict_row
 
 from zhongtai.contracts import Contracts
 from zhongtai.database import connect
+from zhongtai.errors import ZhongtaiError
 from zhongtai.ingest import IngestReport, drain
 from zhongtai.ingest import settle as settle_module
 from zhongtai.ingest.parts import Lake, PartWriter
@@ -605,3 +606,17 @@ def test_progress_reaches_the_number_of_files(landing: Landing, ingest: Any) -> 
         landing.deliver("crm.leads", [lead(number)], f"{number}.csv")
     ingest(progress=lambda *step: told.append(step))
     assert told[-1] == ("crm/leads/2.csv", 3, 3)
+
+
+def test_a_lost_part_is_named_when_earlier_keys_are_needed(
+    landing: Landing, ingest: Any, settings: Settings, tmp_path: Path
+) -> None:
+    landing.deliver("app.events", [event(1), event(3)], "1.jsonl")
+    ingest()
+    (part,) = Path(settings.lake_url, "raw", "app", "events").glob("*.parquet")
+    aside = part.rename(tmp_path / part.name)
+    landing.deliver("app.events", [event(2)], "2.jsonl")
+    with pytest.raises(ZhongtaiError, match=rf"raw/app/events/{part.name} is gone"):
+        ingest()
+    aside.rename(part)
+    assert ingest().deliveries == 1

@@ -13,6 +13,7 @@ import pytest
 from zhongtai import gate, quality
 from zhongtai.contracts import Contracts
 from zhongtai.database import connect
+from zhongtai.errors import ZhongtaiError
 from zhongtai.ingest import drain
 from zhongtai.quality import OWN_CHECKS, check_candidate, drift, required_checks
 from zhongtai.quality.reconciliation import PERSON_RECORDS
@@ -294,6 +295,32 @@ def test_a_part_cut_short_is_seen(candidate: Settings, run: Run) -> None:
     assert "3 rows in the ledger, 2 in the file" in found["every_part_has_its_rows"]
 
 
+def test_a_part_that_is_gone_is_told_with_its_delivery_and_what_to_do(
+    candidate: Settings, run: Run
+) -> None:
+    part = next((candidate.home / "lake" / "raw").rglob("*.parquet"))
+    part.unlink()
+    found = troubles(candidate, run)
+    for check in ("every_loaded_key_is_in_staging", "every_part_has_its_rows"):
+        assert found[check].startswith("failed: "), found[check]
+        assert f"raw/crm/leads/{part.name} of crm/leads/" in found[check]
+        assert "from a backup" in found[check]
+    assert not [told for told in found.values() if str(candidate.home) in told]
+
+
+def test_a_part_that_cannot_be_read_is_told_from_one_that_is_gone(
+    candidate: Settings, run: Run
+) -> None:
+    part = next((candidate.home / "lake" / "raw").rglob("*.parquet"))
+    part.write_bytes(b"PAR1 and then nothing")
+    found = troubles(candidate, run)
+    for check in ("every_loaded_key_is_in_staging", "every_part_has_its_rows"):
+        assert found[check].startswith("failed: "), found[check]
+        assert f"raw/crm/leads/{part.name} of crm/leads/" in found[check]
+        assert "cannot be read" in found[check]
+    assert not [told for told in found.values() if str(candidate.home) in told]
+
+
 def test_quarantined_rows_that_were_not_kept_are_seen(candidate: Settings, run: Run) -> None:
     kept = next((candidate.home / "quarantine").rglob("*.parquet"))
     kept.unlink()
@@ -417,4 +444,30 @@ def test_measures_of_a_candidate_are_kept_for_the_next(candidate: Settings, run:
 def test_an_error_is_told_without_what_could_be_somebodys() -> None:
     message = "Could not convert string '13912345678' to INT64, nor 11010519900307123X\nLINE 1: x"
     told = explain(duckdb.ConversionException(message))
-    assert told == "ConversionException: Could not convert string '…' to INT64, nor … LINE 1: x"
+    assert told == "ConversionException: Could not convert string '…' to INT64, nor …"
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (
+            'IO Error: No files found that match the pattern "/srv/家/lake zone/x.parquet"',
+            'IO Error: No files found that match the pattern "…/x.parquet"',
+        ),
+        ("cannot open /srv/home/lake/x.parquet: gone", "cannot open …/x.parquet: gone"),
+        ("cannot open s3://bucket/lake/x.parquet", "cannot open …/x.parquet"),
+        ("1/0 and crm/leads are left alone", "1/0 and crm/leads are left alone"),
+        (
+            '(_duckdb.BinderException) Binder Error: column "nowhere" not found\n\nLINE 3: where'
+            " nowhere = 1\n   ^\n[SQL: select 1]\n(Background on this error at: https://x.y/z)",
+            'Binder Error: column "nowhere" not found',
+        ),
+    ],
+)
+def test_an_error_is_told_without_query_and_machine(message: str, told: str) -> None:
+    assert explain(message) == told
+
+
+def test_an_error_of_ours_keeps_what_to_do() -> None:
+    error = ZhongtaiError("the map is gone", hint="put it back")
+    assert explain(error) == "the map is gone; what to do: put it back"

@@ -116,14 +116,41 @@ def test_neither_results_nor_pages_show_a_value(built: Settings, tmp_path: Path)
         expectation("known", "expect_column_values_to_be_in_set", column="mobile", value_set=["x"]),
         rows("none", "mobile is not null"),
         rows("cast", "mobile::bigint::date is null"),
+        rows("quoted_by_the_error", "cast(mobile as date) is null"),
     ))  # fmt: skip
     docs = tmp_path / "docs"
     found = run_suites(built, [users], ["profiles.dim_users"], docs)
-    assert [r.outcome for r in found] == ["failed", "failed", "failed", "raised"]
+    assert [r.outcome for r in found] == ["failed", "failed", "failed", "raised", "raised"]
     assert all("139123" not in r.observed for r in found)
     pages = [f for f in docs.rglob("*") if f.is_file()]
     assert (docs / "index.html") in pages
     assert not [f for f in pages if PHONE.encode() in f.read_bytes()]
+
+
+def test_an_expectation_that_raises_shows_a_message_and_no_query_path_or_traceback(
+    built: Settings, tmp_path: Path
+) -> None:
+    lost = tmp_path / "lost.parquet"
+    trial = Suite("metrics.trial", tmp_path, (
+        rows("no_such_column", "nowhere = 1"),
+        rows("gone", f"n in (select n from read_parquet('{lost}'))"),
+        expectation("missing_column", "expect_column_values_to_be_unique", column="absent"),
+        rows("good", "n < 0"),
+    ))  # fmt: skip
+    docs = tmp_path / "docs"
+    found = {r.expectation: r for r in run_suites(built, [trial], ["metrics.trial"], docs)}
+    assert found["no_such_column"].observed.startswith(
+        'Binder Error: Referenced column "nowhere" not found in FROM clause!'
+    )
+    assert "…/lost.parquet" in found["gone"].observed
+    assert found["good"].outcome == "passed"
+    for one in found.values():
+        assert not [word for word in ("[SQL", "LINE ", str(tmp_path)) if word in one.observed]
+    (page,) = docs.rglob("*-metrics.trial.html")
+    shown = page.read_text("utf-8")
+    assert "Binder Error: Referenced column" in shown
+    for word in ("Traceback", "site-packages", "[SQL", "substituted_batch"):
+        assert word not in shown
 
 
 def test_the_working_file_can_be_written_after_the_check(built: Settings, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from raw_parts import AS_OF, deliver
 from zhongtai import warehouse
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.database import connect
+from zhongtai.errors import ZhongtaiError
 from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings, load_settings
 
@@ -98,6 +99,22 @@ def test_parts_are_seen_again_after_a_crash_before_they_were_recorded(
     warehouse.prepare(settings, contracts, run)
     assert reward_ids(settings) == ["2"]
     assert query(settings, "select count(*) from staging.stg_partner__rewards") == [(1,)]
+
+
+def test_an_unseen_part_that_is_gone_is_told_before_anything_is_built(
+    settings: Settings, contracts: Contracts, rewards: Contract, run: Run
+) -> None:
+    deliver(settings, run, rewards, [{"reward_id": "1"}], file="1.csv")
+    (part,) = (settings.path("lake", "raw", "partner", "rewards")).glob("*.parquet")
+    part.unlink()
+    with pytest.raises(ZhongtaiError) as told:
+        warehouse.prepare(settings, contracts, run)
+    assert f"raw/partner/rewards/{part.name} of " in told.value.message
+    assert "1.csv" in told.value.message
+    assert "from a backup" in told.value.hint
+    assert query(settings, "select count(*) from duckdb_views() where schema_name = 'raw'") == [
+        (0,)
+    ]
 
 
 def test_an_entity_without_parts_has_a_typed_empty_view(

@@ -31,7 +31,7 @@ def count_new_keys(
     """For each fresh part, in this order, how many keys occur there for the first time.
 
     `loaded` are the parts that count already, relative to the lake. One pass over the hashes of
-    both.
+    both. Raises ZhongtaiError where one of them is lost.
     """
     if not fresh:
         return []
@@ -39,6 +39,11 @@ def count_new_keys(
     if loaded:
         if not lake.is_local:
             duck.register_filesystem(lake.files)
-        duck.execute(_FORGET_EARLIER, {"earlier": [lake.location(part) for part in loaded]})
+        try:
+            duck.execute(_FORGET_EARLIER, {"earlier": [lake.location(part) for part in loaded]})
+        except Exception:
+            # DuckDB names a file of this machine; a person needs the part and what to do
+            lake.refuse_lost(loaded)
+            raise
     found = dict(duck.execute(_COUNT).fetchall())
     return [found.get(number, 0) for number in range(len(fresh))]

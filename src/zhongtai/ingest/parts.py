@@ -1,6 +1,8 @@
 """Parquet parts of the raw zone: written beside, moved into place whole, never changed."""
 
 import os
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,8 +13,11 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from zhongtai.contracts import Contract
+from zhongtai.errors import ZhongtaiError
 from zhongtai.settings import Settings
 
+RESTORE_HINT = "put it back into the raw zone from a backup, then run again"
+_NONE: Mapping[str, str] = {}
 _GROUP_ROWS = 122_880
 _GROUP_BYTES = 128 * 2**20
 
@@ -111,6 +116,26 @@ class Lake:
         with self.files.open(f"{self._root}/{part}", "rb") as opened:
             return pq.read_table(opened, columns=[column])[column].combine_chunks()
 
+    def inspect(self, parts: Iterable[str]) -> dict[str, int | str]:
+        """For each part its rows, by its own footer, or in words why it cannot be read."""
+
+        def look(part: str) -> tuple[str, int | str]:
+            try:
+                with self.files.open(f"{self._root}/{part}", "rb") as opened:
+                    return part, int(pq.read_metadata(opened).num_rows)
+            except FileNotFoundError:
+                return part, "is gone"
+            except (pa.ArrowInvalid, OSError):
+                return part, "cannot be read"
+
+        with ThreadPoolExecutor(max_workers=8) as pool:
+            return dict(pool.map(look, parts))
+
+    def refuse_lost(self, parts: Iterable[str], files: Mapping[str, str] = _NONE) -> None:
+        """Raise ZhongtaiError where parts cannot be read; `files` names the delivery of each."""
+        if lost := find_lost(self.inspect(parts)):
+            raise ZhongtaiError(describe_lost(lost, files), hint=RESTORE_HINT)
+
     def remove_orphans(self, contract: Contract, known: set[str]) -> int:
         """Remove parts of an entity that the ledger does not know; returns how many.
 
@@ -124,6 +149,21 @@ class Lake:
         for name in orphans:
             self.files.rm(name)
         return len(orphans)
+
+
+def find_lost(inspected: Mapping[str, int | str]) -> dict[str, str]:
+    """Of inspected parts those that cannot be read, and why."""
+    return {part: found for part, found in inspected.items() if isinstance(found, str)}
+
+
+def describe_lost(lost: Mapping[str, str], files: Mapping[str, str] = _NONE, shown: int = 3) -> str:
+    """Which parts are lost, each with the file that it was made from where that is known."""
+    told = [
+        f"{part} of {files[part]} {why}" if part in files else f"{part} {why}"
+        for part, why in list(lost.items())[:shown]
+    ]
+    more = [f"and {len(lost) - shown} more"] if len(lost) > shown else []
+    return "; ".join([*told, *more])
 
 
 def place_file(file: Path, target: Path, *, folder_mode: int = 0o755) -> None:

@@ -27,23 +27,20 @@ def _find_unbalanced(evidence: Evidence) -> Finding:
 
 def _find_part_differences(evidence: Evidence) -> Finding:
     """Each Parquet part has the rows that the ledger says, by its own footer."""
-    import pyarrow.parquet as pq
+    from zhongtai.ingest.parts import RESTORE_HINT
 
-    from zhongtai.ingest.parts import Lake
-
-    lake = Lake(evidence.settings)
-
-    def differs(part: tuple[str, int]) -> str | None:
-        path, rows = part
-        location = lake.location(path)
-        if not lake.files.exists(location):
-            return f"{path}: gone"
-        with lake.files.open(location) as file:
-            found = pq.read_metadata(file).num_rows
-        return None if found == rows else f"{path}: {rows} rows in the ledger, {found} in the file"
-
-    parts = evidence.ledger.execute("select part, rows from ledger.parts order by part").fetchall()
-    return _all_agree(parts, differs, "parts")
+    parts = evidence.ledger.execute(
+        "select p.part, p.rows, d.file from ledger.parts p join ledger.deliveries d"
+        " using (delivery_id) order by p.part"
+    ).fetchall()
+    wrong = []
+    for part, rows, file in parts:
+        found = evidence.footers[part]
+        if isinstance(found, str):
+            wrong.append(f"{part} of {file} {found}: {RESTORE_HINT}")
+        elif found != rows:
+            wrong.append(f"{part} of {file}: {rows} rows in the ledger, {found} in the file")
+    return _tell(wrong, f"{len(parts)} parts")
 
 
 def _find_loaded_differences(evidence: Evidence) -> Finding:

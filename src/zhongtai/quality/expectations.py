@@ -67,6 +67,7 @@ def run_suites(
                 observed = f"the candidate has no table {suite.table}"
                 results += [result(check, "missing", observed) for check in suite.checks]
         if docs is not None:
+            _clean_errors(context)
             _write_docs(context, docs)
     finally:
         # both engines keep a connection, and an open file could not be opened for writing
@@ -178,6 +179,23 @@ def _error(exception_info: object) -> str | None:
             message = part.get("exception_message") if isinstance(part, Mapping) else None
             return str(message or "an error")
     return None
+
+
+def _clean_errors(context: Any) -> None:
+    """Leave of each error what `explain` tells; a page would show query, values and traceback."""
+    store = context.validation_results_store
+    for key in store.list_keys():
+        suite = store.get(key)
+        raised = [(one, _error(one.exception_info)) for one in suite.results]
+        for one, error in raised:
+            if error is not None:
+                one.exception_info = {
+                    "raised_exception": True,
+                    "exception_message": explain(error),
+                    "exception_traceback": "",
+                }
+        if any(error is not None for _, error in raised):
+            store.set(key, suite)
 
 
 def _url(settings: Settings) -> str:

@@ -1,5 +1,6 @@
 """Reconciliation: what is published adds up to what was loaded, and dbt built all of it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from zhongtai.contracts import load_contracts
@@ -7,6 +8,7 @@ from zhongtai.quality.results import Check, Evidence, Finding, OwnCheck
 
 SUITE = "reconciliation"
 DBT_SUITE = "dbt"
+_UNKNOWN = "is not in the ledger any more"
 _GOOD_NODE_STATES = ("success", "pass", "warn", "no-op")
 
 # The entities whose records carry a person, and what identifies the record (see published.md).
@@ -135,6 +137,8 @@ def _find_ledger_differences(evidence: Evidence) -> Finding:
 
 def _find_staging_differences(evidence: Evidence) -> Finding:
     """Every key that was loaded is in staging, once."""
+    from zhongtai.ingest.parts import RESTORE_HINT, describe_lost, find_lost
+
     contracts = load_contracts(evidence.settings.project_dir)
     compared, wrong, keys = 0, [], 0
     for contract in contracts.values():
@@ -146,10 +150,10 @@ def _find_staging_differences(evidence: Evidence) -> Finding:
         if not evidence.has_table("staging", table):
             wrong.append(f"{contract.name}: no staging table")
             continue
-        files = ", ".join(f"'{part}'" for part in parts)
-        loaded = evidence.number(
-            f"select count(distinct _key_hash) from read_parquet([{files}])"  # noqa: S608  # our own paths
-        )
+        if lost := find_lost({p: evidence.footers.get(p, _UNKNOWN) for p in parts}):
+            wrong.append(f"{contract.name}: {describe_lost(lost, parts)}: {RESTORE_HINT}")
+            continue
+        loaded = _count_keys(evidence, parts)
         staged = evidence.number(f"select count(*) from staging.{table}")  # noqa: S608  # a contract's name
         keys += loaded
         if loaded != staged:
@@ -158,15 +162,25 @@ def _find_staging_differences(evidence: Evidence) -> Finding:
     return Finding(not wrong, "; ".join([shown, *wrong]))
 
 
-def _loaded_parts(evidence: Evidence, source: str, entity: str) -> list[str]:
-    """The parts that this candidate was built from, as DuckDB opens them."""
+def _count_keys(evidence: Evidence, parts: Iterable[str]) -> int:
+    """The different keys in parts of the raw zone."""
+    files = [f"{evidence.settings.lake_url}/{part}" for part in parts]
+    row = evidence.warehouse.execute(
+        "select count(distinct _key_hash) from read_parquet(?)", [files]
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _loaded_parts(evidence: Evidence, source: str, entity: str) -> dict[str, str]:
+    """The parts that this candidate was built from, with the delivered file of each."""
     found = evidence.warehouse.execute(
-        "select parts.part from meta.parts as parts join meta.deliveries as deliveries"
-        " using (delivery_id) where deliveries.source = ? and deliveries.entity = ?"
-        " and parts.rows > 0 order by parts.part",
+        "select parts.part, deliveries.file from meta.parts as parts"
+        " join meta.deliveries as deliveries using (delivery_id)"
+        " where deliveries.source = ? and deliveries.entity = ? and parts.rows > 0"
+        " order by parts.part",
         [source, entity],
     ).fetchall()
-    return [f"{evidence.settings.lake_url}/{row[0]}".replace("'", "''") for row in found]
+    return dict(found)
 
 
 def _find_uncovered_records(evidence: Evidence) -> Finding:

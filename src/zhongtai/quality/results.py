@@ -1,12 +1,14 @@
 """What a check is, what became of it, and what a check may look at."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 import psycopg
 
+from zhongtai.errors import ZhongtaiError
 from zhongtai.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,6 +19,11 @@ Outcome = Literal["passed", "failed", "raised", "missing"]
 SEVERITIES = ("critical", "warning", "info")
 OUTCOMES = ("passed", "failed", "raised", "missing")
 
+# what databases and their drivers put around a message: their name, the query, a link
+_DRIVER = re.compile(r"^\(\w+\.\w+\) ")
+_QUERY = re.compile(r" ?(LINE \d+: |\[SQL: |\(Background on this error at: ).*")
+_QUOTED_PATH = re.compile(r'"[^"]*/([^"/]*)"')
+_PATH = re.compile(r"(?<![\w/])(?:\w+:/)?/(?:[^\s/'\"]+/)+([^\s/'\"]*)")
 _QUOTED = re.compile(r"'[^']*'")
 _LONG_NUMBER = re.compile(r"[0-9Xx]{6,}")
 _LONGEST_MESSAGE = 300
@@ -61,6 +68,14 @@ class Evidence:
     ledger: psycopg.Connection
     build_run_id: str
 
+    @cached_property
+    def footers(self) -> Mapping[str, int | str]:
+        """Of every part that the ledger counts its rows, or why it cannot be read."""
+        from zhongtai.ingest.parts import Lake
+
+        parts = self.ledger.execute("select part from ledger.parts order by part").fetchall()
+        return Lake(self.settings).inspect(part for (part,) in parts)
+
     def number(self, query: str) -> int:
         """The one number that a query over the candidate gives; 0 for NULL."""
         row = self.warehouse.execute(query).fetchone()
@@ -99,8 +114,12 @@ def result(check: Check, outcome: Outcome, observed: str) -> CheckResult:
 
 
 def explain(error: BaseException | str) -> str:
-    """An error in one line, with whatever could be somebody's data taken out."""
-    name = "" if isinstance(error, str) else f"{type(error).__name__}: "
-    text = " ".join(str(error).split())
+    """An error in one line, without query, folders of this machine and what could be data."""
+    if isinstance(error, ZhongtaiError):
+        name, told = "", "; what to do: ".join(filter(None, (error.message, error.hint)))
+    else:
+        name, told = "" if isinstance(error, str) else f"{type(error).__name__}: ", str(error)
+    text = _QUERY.sub("", _DRIVER.sub("", " ".join(told.split())))
+    text = _PATH.sub(r"…/\1", _QUOTED_PATH.sub(r'"…/\1"', text))
     text = _LONG_NUMBER.sub("…", _QUOTED.sub("'…'", text))
     return f"{name}{text}"[:_LONGEST_MESSAGE]
