@@ -454,7 +454,7 @@ def test_an_error_is_told_without_what_could_be_somebodys() -> None:
             'IO Error: No files found that match the pattern "/srv/家/lake zone/x.parquet"',
             'IO Error: No files found that match the pattern "…/x.parquet"',
         ),
-        ("cannot open /srv/home/lake/x.parquet: gone", "cannot open …/x.parquet: gone"),
+        ("cannot open /srv/zone/lake/x.parquet: gone", "cannot open …/x.parquet: gone"),
         ("cannot open s3://bucket/lake/x.parquet", "cannot open …/x.parquet"),
         ("1/0 and crm/leads are left alone", "1/0 and crm/leads are left alone"),
         (
