@@ -16,7 +16,7 @@ help: ## List the targets
 
 setup: $(STAMP) ## Create .venv from the locked requirements
 
-$(STAMP): requirements.lock pyproject.toml
+$(STAMP): requirements.lock pyproject.toml benchmarks/accuracy_data.lock
 	@test -n "$(PYTHON)" || { echo "zhongtai needs Python 3.11, 3.12 or 3.13: none was found on PATH (make setup PYTHON=/path/to/python3)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.11'
@@ -24,6 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 		echo "uv could not install: trying pip, which is slower but reads pip's own configuration"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; }
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade --target $(VENV)/data -r benchmarks/accuracy_data.lock
 	@touch $@
 
 demo: setup ## Run the whole platform on sample exports: Airflow, PostgreSQL, DuckDB
@@ -43,6 +44,9 @@ test: setup ## Check format, lint and types, then run every test
 bench: setup ## Measure against floors in the same run; writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
+accuracy: setup ## Measure who is found to be one person; writes docs/accuracy.md
+	@$(BIN)/python -m benchmarks.accuracy
+
 format: setup ## Format Python and SQL
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
@@ -54,4 +58,4 @@ lock: setup ## Resolve requirements.lock anew
 clean: down ## Remove the environment and the demo's home
 	@rm -rf $(VENV) .zhongtai
 
-.PHONY: help setup demo down test bench format lock clean
+.PHONY: help setup demo down test bench accuracy format lock clean

@@ -17,7 +17,9 @@ exit {code}
 
 def run_setup(folder: Path, *, uv_exit_code: int, **environment: str) -> list[str]:
     """Run `make setup` over a stubbed python and uv; what they were called with, in order."""
-    for name in ("Makefile", "requirements.lock", "pyproject.toml"):
+    locks = ("requirements.lock", "benchmarks/accuracy_data.lock")
+    for name in ("Makefile", "pyproject.toml", *locks):
+        (folder / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, folder / name)
     log = folder / "calls"
     programs = folder / ".venv" / "bin"

@@ -1,0 +1,205 @@
+"""What is compared: each column of the input folded into the features of its comparison.
+
+Everything is one statement over the whole relation. A feature is a column `<comparison>__<part>`
+of the temp table `matching__features`; rules refer to it as `<comparison>.<part>`.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.identity.matching.declaration import HINT, Comparison, Declaration
+from zhongtai.identity.matching.names import write_names
+
+if TYPE_CHECKING:
+    import duckdb
+
+# ruff: noqa: S608  # table and column names of the declaration, quoted
+_WIDE = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "\u3000"
+_NARROW = "".join(chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)) + " "
+
+_MACROS = (
+    # wide letters are rare and translating is slow, so most texts are only looked at
+    f"""
+create or replace temp macro matching_fold(value) as
+nullif(
+    lower(
+        regexp_replace(
+            case
+                when regexp_matches(value, '[\uff01-\uff5e\u3000]')
+                then translate(value, '{_WIDE}', '{_NARROW.replace("'", "''")}')
+                else value
+            end,
+            '[\\s\u200b-\u200d\ufeff]+', '', 'g'
+        )
+    ),
+    ''
+)
+""",
+    # 138****1234 and +8613812341234 have the tail 138-1234 in common
+    """
+create or replace temp macro matching_tail(number) as
+case
+    when regexp_matches(number, '^(\\+?86)?1[0-9]{2}[0-9*]{4}[0-9]{4}$')
+    then regexp_replace(
+        number, '^(\\+?86)?(1[0-9]{2})[0-9*]{4}([0-9]{4})$', '\\2-\\3'
+    )
+end
+""",
+)
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One derived column: SQL over the input's columns; lists hold several values of a row."""
+
+    name: str
+    sql: str
+    is_list: bool = False
+
+
+def features_of(comparison: Comparison, list_columns: Collection[str] = ()) -> tuple[Feature, ...]:
+    """The features of one comparison.
+
+    The columns of a list, mobile or place may hold one text or several: `list_columns` names
+    those of the input that hold lists.
+    """
+    column = _quoted(comparison.columns[0])
+    values = _several(comparison.columns[0], list_columns)
+    name = comparison.name
+    match comparison.kind:
+        case "text":
+            return (Feature(f"{name}__value", f"matching_fold({column}::varchar)"),)
+        case "list":
+            return (Feature(f"{name}__value", _folded(values), is_list=True),)
+        case "date":
+            read = f"{column}::date"
+            if comparison.format:
+                read = f"try_strptime(trim({column}::varchar), '{comparison.format}')::date"
+            return (
+                Feature(f"{name}__value", read),
+                Feature(f"{name}__digits", f"strftime({read}, '%Y%m%d')"),
+                Feature(f"{name}__swapped", f"strftime({read}, '%Y%d%m')"),
+            )
+        case "mobile":
+            return _mobile_features(name, values)
+        case "chinese_name":
+            joined = f"matching__names_{_identifier(name)}"
+            return tuple(
+                Feature(f"{name}__{part}", f"{joined}.{part}")
+                for part in ("text", "pinyin", "surname", "given", "given_first", "given_last")
+            )
+        case "place":
+            return tuple(
+                Feature(f"{name}__{c}", _folded(_several(c, list_columns)), is_list=True)
+                for c in comparison.columns
+            )
+    raise ConfigurationError(f"{name} is a {comparison.kind!r}, which is no comparison", hint=HINT)
+
+
+def block_features(declaration: Declaration) -> dict[str, Feature]:
+    """What rules may refer to, as `<comparison>.<part>`."""
+    return {
+        feature.name.replace("__", ".", 1): feature
+        for comparison in declaration.comparisons
+        for feature in features_of(comparison)
+    }
+
+
+def prepare_features(
+    connection: "duckdb.DuckDBPyConnection", relation: str, declaration: Declaration
+) -> int:
+    """Write the temp table `matching__features`: row_no by order of the key, key, features.
+
+    `relation` is a table, view or bracketed query of this connection. Returns the number of rows.
+    Raises ConfigurationError where a declared column is missing, ZhongtaiError where a key is
+    missing or repeated.
+    """
+    list_columns = _check_input(connection, relation, declaration)
+    for macro in _MACROS:
+        connection.execute(macro)
+    named = [c for c in declaration.comparisons if c.kind == "chinese_name"]
+    for comparison in named:
+        write_names(
+            connection,
+            relation,
+            _quoted(comparison.columns[0]),
+            into=f"matching__names_{_identifier(comparison.name)}",
+        )
+    joins = [
+        f"left join matching__names_{_identifier(c.name)}"
+        f" on matching__names_{_identifier(c.name)}.raw = rows.{_quoted(c.columns[0])}"
+        for c in named
+    ]
+    features = [f for c in declaration.comparisons for f in features_of(c, list_columns)]
+    columns = ",\n    ".join(f"{f.sql} as {_quoted(f.name)}" for f in features)
+    key = _quoted(declaration.key)
+    # numbered by key, so that the order of the rows decides nothing
+    connection.execute(
+        "create or replace temp table matching__features as"
+        f" select (row_number() over (order by rows.{key}))::integer as row_no,"
+        f" rows.{key} as row_key, {columns} from {relation} as rows {' '.join(joins)}"
+    )
+    row = connection.execute("select count(*) from matching__features").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _check_input(
+    connection: "duckdb.DuckDBPyConnection", relation: str, declaration: Declaration
+) -> set[str]:
+    """Raise where the relation does not fit; returns the columns that hold lists."""
+    described = connection.execute(f"describe select * from {relation}").fetchall()
+    found = [row[0] for row in described]
+    missing = [column for column in declaration.columns if column not in found]
+    if missing:
+        raise ConfigurationError(
+            f"{relation} lacks the columns {', '.join(missing)} of {declaration.name};"
+            f" it has {', '.join(found)}",
+            hint=HINT,
+        )
+    key = _quoted(declaration.key)
+    row = connection.execute(
+        f"select count(*) - count({key}), count({key}) - count(distinct {key}) from {relation}"
+    ).fetchone()
+    if row and any(row):
+        raise ZhongtaiError(
+            f"the key {declaration.key} of {relation} is missing in {row[0]:,} rows and repeated"
+            f" in {row[1]:,}",
+            hint="each row to be matched needs a key of its own",
+        )
+    return {row[0] for row in described if row[1].endswith("[]")}
+
+
+def _mobile_features(name: str, values: str) -> tuple[Feature, ...]:
+    numbers = _folded(values)
+    full = f"list_filter({numbers}, n -> not contains(n, '*'))"
+    masked = f"list_filter({numbers}, n -> contains(n, '*'))"
+    return (
+        Feature(f"{name}__full", f"nullif({full}, [])", is_list=True),
+        Feature(f"{name}__tail", _tails(numbers), is_list=True),
+        Feature(f"{name}__masked", _tails(masked), is_list=True),
+        # a slip of the pen is looked for in the one number of a row, not among several
+        Feature(f"{name}__only", f"case when len({full}) = 1 then {full}[1] end"),
+    )
+
+
+def _tails(numbers: str) -> str:
+    return f"nullif(list_distinct(list_transform({numbers}, n -> matching_tail(n))), [])"
+
+
+def _several(column: str, list_columns: Collection[str]) -> str:
+    return _quoted(column) if column in list_columns else f"[{_quoted(column)}::varchar]"
+
+
+def _folded(values: str) -> str:
+    """The values of a row, folded, each once, in order; null where there is none."""
+    return f"nullif(list_sort(list_distinct(list_transform({values}, v -> matching_fold(v)))), [])"
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _identifier(name: str) -> str:
+    return "".join(letter if letter.isalnum() else "_" for letter in name)

@@ -1,0 +1,110 @@
+"""Pairs of rows with the probability that they are one person, and what speaks for it."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from zhongtai.identity.matching.blocking import BlockReport, block_pairs
+from zhongtai.identity.matching.declaration import Declaration, check_declaration
+from zhongtai.identity.matching.engine import drop_temporary, open_linker, splink_settings
+from zhongtai.identity.matching.features import prepare_features
+from zhongtai.identity.matching.frequencies import attach_frequencies
+from zhongtai.identity.matching.levels import frequency_part
+from zhongtai.identity.matching.model import Model, check_model
+
+if TYPE_CHECKING:
+    import duckdb
+    from splink import Linker
+
+# ruff: noqa: S608  # names of features, quoted
+
+
+@dataclass(frozen=True)
+class ScoreReport:
+    """What was compared. `pairs` counts those kept, from the declared floor up."""
+
+    rows: int
+    compared: int
+    pairs: int
+    blocking: tuple[BlockReport, ...]
+
+
+def score_pairs(
+    connection: "duckdb.DuckDBPyConnection",
+    relation: str,
+    declaration: Declaration,
+    model: Model,
+    *,
+    into: str = "matching_pairs",
+) -> ScoreReport:
+    """Compare the rows of a relation and write the temp table `into`, one row per pair.
+
+    Columns: left_key and right_key (left is the smaller), probability, match_weight (log2 of the
+    odds), and per comparison `level_<name>` (see `level_labels`) and `weight_<name>`, its part
+    of the match weight. Deterministic: the model decides, not the other rows or their order.
+    No other table is left behind, also after an error.
+    """
+    check_declaration(declaration)
+    check_model(model, declaration)
+    try:
+        rows = prepare_features(connection, relation, declaration)
+        attach_frequencies(connection, declaration, dict(model.frequencies))
+        blocking = block_pairs(connection, declaration)
+        compared = _count(connection, "matching__blocked")
+        connection.execute("drop table matching__blocks")
+        with open_linker(
+            connection, "matching__input", splink_settings(declaration, model)
+        ) as linker:
+            _skip_counting(connection, linker, declaration)
+            api = linker._db_api
+            linker.table_management.register_blocked_pairs_for_predict(
+                api.register("matching__blocked", dataset_display_name="blocked")
+            )
+            scored = linker.inference.predict(
+                threshold_match_probability=declaration.thresholds.floor or None,
+                warning_mode="never",
+            )
+            _write_pairs(connection, scored.physical_name, declaration, into)
+    finally:
+        drop_temporary(connection, "matching__")
+    return ScoreReport(rows, compared, _count(connection, into), blocking)
+
+
+def _skip_counting(
+    connection: "duckdb.DuckDBPyConnection", linker: "Linker", declaration: Declaration
+) -> None:
+    """Give Splink empty tables of term frequencies: the input has its columns already."""
+    for number, comparison in enumerate(declaration.comparisons):
+        if comparison.term_frequencies:
+            feature = f"{comparison.name}__{frequency_part(comparison)}"
+            table = f"matching__counted_{number}"
+            connection.execute(
+                f'create or replace temp table {table} ("{feature}" varchar, "tf_{feature}" double)'
+            )
+            linker.table_management.register_term_frequency_lookup(
+                linker._db_api.register(table), feature
+            )
+
+
+def _write_pairs(
+    connection: "duckdb.DuckDBPyConnection", scored: str, declaration: Declaration, into: str
+) -> None:
+    explained = []
+    for comparison in declaration.comparisons:
+        weight = f'"mw_{comparison.name}"'
+        if comparison.term_frequencies:
+            weight += f' + "mw_tf_adj_{comparison.name}"'
+        explained.append(f'"gamma_{comparison.name}"::tinyint as "level_{comparison.name}"')
+        explained.append(f'{weight} as "weight_{comparison.name}"')
+    connection.execute(
+        f"create or replace temp table {into} as"
+        " select l.row_key as left_key, r.row_key as right_key,"
+        f" s.match_probability as probability, s.match_weight, {', '.join(explained)}"
+        f" from {scored} as s"
+        " inner join matching__features as l on l.row_no = s.row_no_l"
+        " inner join matching__features as r on r.row_no = s.row_no_r"
+    )
+
+
+def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:
+    row = connection.execute(f"select count(*) from {table}").fetchone()
+    return int(row[0]) if row else 0
