@@ -15,7 +15,7 @@ with
             min(orders.small_ordered_at) filter (
                 where
                     orders.small_ordered_at >= leads.created_at
-                    and not orders.is_cancelled
+                    and not orders.is_withdrawn
             ) as small_kept_at,
             min(least(orders.large_ordered_at, orders.locked_at)) filter (
                 where
@@ -24,7 +24,7 @@ with
             min(least(orders.large_ordered_at, orders.locked_at)) filter (
                 where
                     least(orders.large_ordered_at, orders.locked_at) >= leads.created_at
-                    and not orders.is_cancelled
+                    and not orders.is_withdrawn
             ) as large_kept_at
         from leads
         inner join

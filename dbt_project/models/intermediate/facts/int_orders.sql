@@ -23,6 +23,9 @@ select
     orders.status,
     coalesce(orders.cancelled_at <= {{ as_of() }}, false)
     or coalesce(orders.status in ('已取消', '已退车'), false) as is_cancelled,
+    -- a car taken and given back was no cancelled order
+    coalesce(orders.cancelled_at <= {{ as_of() }}, false)
+    or coalesce(orders.status = '已取消', false) as is_withdrawn,
     first_deliveries.order_no is not null as is_delivered,
     first_deliveries.order_no is not null
     and (
