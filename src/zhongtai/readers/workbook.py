@@ -1,6 +1,7 @@
 """What kind of file a workbook really is, and whether it is safe to open."""
 
 import re
+import struct
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,8 +18,10 @@ _RATIO_FLOOR = 64 << 20
 _ZIP_MAGIC = b"PK\x03\x04"
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 _DATE_1904 = re.compile(rb"<(?:\w+:)?workbookPr\b[^>]*\bdate1904=[\"'](?:1|true)[\"']")
-# The BIFF record that tells the date base of an .xls file.
-_DATEMODE_1904 = b"\x22\x00\x02\x00\x01\x00"
+# The records of an .xls file: the first one (of BIFF8 or BIFF5), the date base, and those that
+# only come after it. Together they fill less than a sector, so they lie in one piece.
+_BIFF_BEGINNINGS = (b"\x09\x08\x10\x00\x00\x06\x05\x00", b"\x09\x08\x08\x00\x00\x05\x05\x00")
+_DATEMODE, _EOF, _FONT, _BOUNDSHEET = 0x0022, 0x000A, 0x0031, 0x0085
 
 
 @dataclass(frozen=True)
@@ -45,7 +48,7 @@ def check_workbook(path: Path) -> Workbook:
     Raises FileRejected for a damaged archive, one that is no workbook, or a zip bomb.
     """
     if sniff_kind(path) == "xls":
-        return Workbook(path, "xls", is_1904=_DATEMODE_1904 in path.read_bytes())
+        return Workbook(path, "xls", is_1904=_has_biff_base_1904(path.read_bytes()))
     try:
         with zipfile.ZipFile(path) as archive:
             _check_size(archive)
@@ -58,6 +61,20 @@ def check_workbook(path: Path) -> Workbook:
     except (zipfile.BadZipFile, EOFError, OSError, NotImplementedError) as error:
         raise FileRejected("unreadable", f"a damaged workbook ({error})") from error
     return Workbook(path, "xlsx", is_1904=bool(_DATE_1904.search(text)))
+
+
+def _has_biff_base_1904(data: bytes) -> bool:
+    """The date base by its record; the same bytes within a cell do not count."""
+    starts = (data.find(beginning) for beginning in _BIFF_BEGINNINGS)
+    at = min((start for start in starts if start >= 0), default=len(data))
+    while at + 4 <= len(data):
+        kind, size = struct.unpack_from("<HH", data, at)
+        if kind == _DATEMODE:
+            return data[at + 4 : at + 6] == b"\x01\x00"
+        if kind in (_EOF, _FONT, _BOUNDSHEET):
+            break
+        at += 4 + size
+    return False
 
 
 def _check_size(archive: zipfile.ZipFile) -> None:
