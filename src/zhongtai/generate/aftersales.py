@@ -9,6 +9,8 @@ from zhongtai.generate.cars import model_codes
 from zhongtai.generate.dms import Customers, draw_customers, draw_visits
 from zhongtai.generate.draws import (
     MISSING,
+    Array,
+    Generator,
     draw_from,
     joined,
     later,
@@ -20,7 +22,7 @@ from zhongtai.generate.draws import (
     weighted,
 )
 from zhongtai.generate.frames import Frame, build_frame, versions_of
-from zhongtai.generate.service import owning_at
+from zhongtai.generate.service import after_handover, owning_at
 from zhongtai.generate.timeline import DAY, at_hours
 from zhongtai.generate.world import World
 
@@ -110,12 +112,10 @@ def _service_orders(world: World) -> Frame:
     at = world.timeline.begin + rng.integers(0, world.timeline.days * DAY, len(drawn))
     at = at_hours(at, 8, 18, rng.random(len(drawn)))
     keep = owning_at(world, drawn, at)
-    drawn, at = drawn[keep], at[keep]
+    handed, late = after_handover(world, "service orders", 0.8)
+    drawn, at = np.r_[drawn[keep], handed], np.r_[at[keep], late]
     count, owner, company = len(drawn), owned.person[drawn], owned.company[drawn]
-    other = people.household[owner]
-    sent_by_other = (other >= 0) & (owner >= 0) & (rng.random(count) < 0.6)
-    stranger = rng.integers(0, len(people), count)
-    sender = np.where(sent_by_other, other, np.where(owner >= 0, owner, stranger))
+    sender = _senders(rng, world, owner, company)
     owner_name = pc.coalesce(rows_of(world.companies.name, company), rows_of(people.name, owner))
     left = at + rng.integers(3_600, 8 * 3600, count)
     amount = rng.integers(10, 500, count) * 1_000
@@ -133,6 +133,16 @@ def _service_orders(world: World) -> Frame:
         "是否返修": pa.array(rng.random(count) < 0.04),
     }  # fmt: skip
     return build_frame("dms.service_orders", columns, sender, world.timeline.batch_of(left, 7))
+
+
+def _senders(rng: Generator, world: World, owner: Array, company: Array) -> Array:
+    """Return who brings the cars: the owner, one of the family, a friend, a company's driver."""
+    people, count = world.people, len(owner)
+    family = np.where(owner >= 0, people.household[owner], -1)
+    sender = np.where((family >= 0) & (rng.random(count) < 0.6), family, owner)
+    friend = (owner + 1 + rng.integers(0, len(people) - 1, count)) % len(people)
+    sender = np.where((owner >= 0) & (rng.random(count) < 0.05), friend, sender)
+    return np.where(owner >= 0, sender, world.companies.driver[company])
 
 
 def _addon_sales(world: World) -> Frame:

@@ -32,6 +32,7 @@ from zhongtai.generate.draws import (
 )
 from zhongtai.generate.frames import Frame, build_frame
 from zhongtai.generate.names import SERIES
+from zhongtai.generate.people import People
 from zhongtai.generate.world import World
 
 VIEWS = (
@@ -201,11 +202,12 @@ def _frame(rng: Generator, world: World, lines: tuple[Drafts, pa.Array], logins:
     device = chosen(uses_second, second_device, first_device)
     is_new = at >= logins.upgraded_at[person]
     is_in = at >= logins.login_at[person]
-    login = only(is_in, rows_of(people.login, person))
+    login = only(is_in, _logins_of(rng, people, person))
     has_mobile = is_in & is_new & (at >= logins.bind_at[person])
     taken_back = logins.takes_back[person]
     has_mobile &= ~taken_back | np.isin(kind, ("track_id_bind", "track_id_unbind"))
-    mobile = only(has_mobile, rows_of(people.mobile, person))
+    bound = pc.coalesce(world.cast.numbers.bound(person, at), rows_of(people.mobile, person))
+    mobile = only(has_mobile, bound)
     email = only(is_in & is_new & logins.email_bound[person], rows_of(people.email, person))
     is_signup, is_profile = kind == "track_signup", np.char.startswith(kind.astype(str), "profile")
     shown = only(is_new, device)
@@ -234,6 +236,12 @@ def _frame(rng: Generator, world: World, lines: tuple[Drafts, pa.Array], logins:
         ("email", ""): email,
     }
     return frame
+
+
+def _logins_of(rng: Generator, people: People, person: Array) -> pa.Array:
+    """Return the account of each line: now and then the second one."""
+    second = only(rng.random(len(person)) < 0.3, rows_of(people.second_login, person))
+    return pc.coalesce(second, rows_of(people.login, person))
 
 
 def _identities(device: pa.Array, login: pa.Array, mobile: pa.Array, email: pa.Array) -> pa.Array:

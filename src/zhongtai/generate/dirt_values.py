@@ -69,6 +69,9 @@ def soil(frame: Frame, seed: int, share: float, log: DirtLog) -> Spelled:
     _soil_nulls(spelled, rng, share, log)
     _put_unknown_words(spelled, rng, log)
     _put_into_future(spelled, rng, share, (keys, log))
+    for column, texts in frame.spelt.items():
+        rows = np.flatnonzero(texts.is_valid().to_numpy(zero_copy_only=False))
+        spelled.write_differently(column, rows, texts.take(pa.array(rows)).to_pylist())
     return spelled
 
 
@@ -155,7 +158,19 @@ def _write(
         log.note(mangling.name, frame.entity, (name, keys[row].as_py(), ""), outcome)
     rows = np.array(changed, dtype=np.int64)
     spelled.write_differently(name, rows, texts)
+    _remember_masks(frame, name, rows, texts)
     keep_survivors(frame, name, rows, survivors)
+
+
+def _remember_masks(frame: Frame, name: str, rows: Array, texts: list[str]) -> None:
+    """Keep masked phones beside the lost values: half a phone still says something."""
+    if frame.entity.columns[name] != "mobile" or not len(rows):
+        return
+    count = len(frame)
+    shown: Array = np.full(count, None, dtype=object)
+    shown[rows] = [text if "****" in text else None for text in texts]
+    known = frame.spelt.get(name, pa.nulls(count, pa.string()))
+    frame.spelt[name] = pc.coalesce(known, pa.array(shown, pa.string()))
 
 
 def numbers_of(values: pa.Array) -> pa.Array:

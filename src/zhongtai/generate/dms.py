@@ -12,6 +12,7 @@ from zhongtai.generate.crm import cities, provinces
 from zhongtai.generate.draws import (
     MISSING,
     Array,
+    Generator,
     draw_from,
     joined,
     later,
@@ -23,10 +24,10 @@ from zhongtai.generate.draws import (
     weighted,
 )
 from zhongtai.generate.frames import NOBODY, Frame, build_frame, versions_of
+from zhongtai.generate.hubs import LEAST
+from zhongtai.generate.people import People
 from zhongtai.generate.timeline import DAY, LOCAL, at_hours
 from zhongtai.generate.world import World
-
-HUB_VISITS = 30
 
 
 @dataclass(frozen=True)
@@ -52,14 +53,15 @@ class Customers:
 
 @dataclass(frozen=True)
 class Visits:
-    """Visits of showrooms; `hub` is the adviser whose own number was typed in, else -1."""
+    """Visits of showrooms; `hub_phone` is the shop's or adviser's number that was typed in."""
 
     person: Array
     lead: Array
     dealer: Array
     arrived: Array
     series: Array
-    hub: Array
+    adviser: Array  # who typed in the own number, else -1
+    hub_phone: pa.Array
 
 
 def dms_frames(world: World) -> list[Frame]:
@@ -75,34 +77,49 @@ def dms_frames(world: World) -> list[Frame]:
     ]
 
 
-def hub_advisers(world: World) -> Array:
-    """Return the advisers who type their own number into customers' records; no customers."""
-    staff = world.staff
-    plain = staff.advisers[staff.person[staff.advisers] < 0]
-    return plain[: max(1, len(world.people) // 3_000)]
-
-
 def draw_visits(world: World) -> Visits:
-    """Return visits of leads, walk-ins, and those under an adviser's own number."""
+    """Return visits of leads, walk-ins (some far from home), and those under a shop's number."""
     rng = draw_from(world.seed, "visits")
-    leads, people, timeline = world.leads, world.people, world.timeline
+    leads, people, timeline, hubs = world.leads, world.people, world.timeline, world.cast.hubs
     lead = np.flatnonzero((leads.visited != MISSING) & (leads.visited < timeline.end))
     walk_in = np.flatnonzero(rng.random(len(people)) < 0.05)
-    hubs = hub_advisers(world)
-    hub = np.repeat(hubs, HUB_VISITS)
-    behind = rng.integers(0, len(people), len(hub))
+    away = rng.random(len(walk_in)) < 0.25
+    place = rng.integers(0, len(world.dealers), len(walk_in))
+    place = np.where(away, place, people.dealer[walk_in])
+    hub_dealer = np.r_[hubs.store_dealer, world.staff.dealer[hubs.advisers]]
+    phones = [hubs.store_phone, rows_of(world.staff_mobile, hubs.advisers)]
+    size = max(LEAST, hubs.size(len(people)) // 4)
+    hub = np.repeat(np.arange(len(hub_dealer)), size)
+    known = np.zeros(len(people), dtype=bool)
+    known[leads.person[leads.person >= 0]] = True
+    behind = _visitors_of_hubs(rng, people, known, hub_dealer, size)
     extra = np.r_[walk_in, behind]
     count = len(extra)
     at = timeline.begin + rng.integers(0, timeline.days * DAY, count)
-    dealer = np.r_[people.dealer[walk_in], world.staff.dealer[hub]]
+    adviser = np.r_[np.full(len(hubs.store_dealer), -1), hubs.advisers][hub]
+    nobody = np.full(len(lead) + len(walk_in), -1)
     return Visits(
         person=np.r_[leads.person[lead], extra],
         lead=np.r_[lead, np.full(count, -1)],
-        dealer=np.r_[leads.dealer[lead], dealer],
+        dealer=np.r_[leads.dealer[lead], place, hub_dealer[hub]],
         arrived=np.r_[leads.visited[lead], at_hours(at, 10, 19, rng.random(count))],
         series=np.r_[leads.series[lead], rng.integers(0, len(names.SERIES), count)],
-        hub=np.r_[np.full(len(lead) + len(walk_in), -1), hub],
+        adviser=np.r_[nobody, adviser],
+        hub_phone=rows_of(pa.concat_arrays(phones), np.r_[nobody, hub]),
     )
+
+
+def _visitors_of_hubs(
+    rng: Generator, people: People, known: Array, dealers: Array, size: int
+) -> Array:
+    """Return `size` different persons for each hub: neighbours, most of them not `known` yet."""
+    found = []
+    for dealer in dealers:
+        anyone = rng.permutation(len(people))
+        near = people.dealer[anyone] == dealer
+        typed = known[anyone] & (rng.random(len(people)) < 0.7)
+        found.append(anyone[np.lexsort((typed, ~near))][:size])
+    return np.concatenate(found)
 
 
 def draw_customers(world: World, visits: Visits) -> Customers:
@@ -110,7 +127,9 @@ def draw_customers(world: World, visits: Visits) -> Customers:
     rng = draw_from(world.seed, "customers")
     orders = world.orders
     bought = np.flatnonzero(orders.person >= 0)
-    filed = np.flatnonzero((rng.random(len(visits.person)) < 0.6) & (visits.hub < 0))
+    filed = np.flatnonzero(
+        (rng.random(len(visits.person)) < 0.6) & visits.hub_phone.is_null().to_numpy(False)
+    )
     person = np.r_[orders.person[bought], visits.person[filed]]
     dealer = np.r_[orders.dealer[bought], visits.dealer[filed]]
     at = np.r_[orders.small[bought] - 300, visits.arrived[filed]]
@@ -159,7 +178,7 @@ def _customers(world: World, customers: Customers) -> Frame:
     has_card = customers.ordered | (rng.random(count) < 0.2)
     place = np.where(is_company, world.dealers.place[customers.dealer], people.place[person])
     card = pc.coalesce(rows_of(companies.credit_code, company), rows_of(people.id_card, person))
-    mobile = rows_of(people.mobile, _number_holder(world, customers))
+    mobile = rows_of(people.mobile, person)
     columns = {
         "经销商代码": world.dealer_code(customers.dealer), "DMS客户号": customers.number,
         "客户姓名": pc.coalesce(rows_of(companies.name, company), rows_of(people.name, person)),
@@ -178,22 +197,12 @@ def _customers(world: World, customers: Customers) -> Frame:
     return build_frame("dms.customers", shown, person[row], versions.batch, company[row])
 
 
-def _number_holder(world: World, customers: Customers) -> Array:
-    """Return who holds each customer's number today: a few old ones were issued again since."""
-    person = customers.person
-    old = np.flatnonzero((person >= 0) & (customers.filed < world.timeline.begin - 900 * DAY))
-    again = old[: max(1, len(world.people) // 2_000)]
-    holder = person.copy()
-    holder[again] = (person[again] + len(world.people) // 2) % len(world.people)
-    return np.asarray(holder)
-
-
 def _store_visits(world: World, visits: Visits) -> Frame:
     rng = draw_from(world.seed, "visit rows")
     people, count = world.people, len(visits.person)
     left = visits.arrived + rng.integers(900, 3 * 3600, count)
     own = rows_of(people.mobile, visits.person)
-    phone = pc.coalesce(rows_of(world.staff_mobile, visits.hub), own)
+    phone = pc.coalesce(visits.hub_phone, own)
     came = np.where(visits.lead >= 0, rng.choice([1, 2, 3], count), 0)
     adviser = np.where(
         visits.lead >= 0,
@@ -208,7 +217,7 @@ def _store_visits(world: World, visits: Visits) -> Frame:
         "到店时间": visits.arrived, "离店时间": left,
         "到店方式": pick(["首次自然来店", "邀约再次", "线索首次", "转介绍"], came),
         "意向车系": pick(names.SERIES, visits.series), "意向级别": levels,
-        "销售顾问ID": world.staff_id(np.where(visits.hub >= 0, visits.hub, adviser)),
+        "销售顾问ID": world.staff_id(np.where(visits.adviser >= 0, visits.adviser, adviser)),
     }  # fmt: skip
     return build_frame("dms.store_visits", columns, visits.person, world.timeline.batch_of(left, 1))
 

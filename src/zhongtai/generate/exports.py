@@ -18,6 +18,7 @@ from zhongtai.generate.miniprogram import miniprogram_events
 from zhongtai.generate.parcels import plain_parcels
 from zhongtai.generate.partner import partner_frames
 from zhongtai.generate.post import Delivered, deliver
+from zhongtai.generate.retelling import retell
 from zhongtai.generate.sensors import spoil_times
 from zhongtai.generate.service import service_frames
 from zhongtai.generate.spelling import Spelled
@@ -101,7 +102,8 @@ def generate(  # noqa: PLR0913 - all of them describe the world, by name
 
 def _soiled(world: World, dirt: float, log: DirtLog) -> Iterator[Spelled]:
     as_of = world.timeline.end
-    for frame in all_frames(world):
+    for clean in all_frames(world):
+        frame = retell(world, clean)
         is_event = frame.entity.format == "jsonl"
         timed = spoil_times(frame, as_of) if is_event else frame
         yield soil(timed, world.seed, dirt, log)

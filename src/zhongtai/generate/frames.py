@@ -33,7 +33,8 @@ class Frame:
     `table` has typed columns: times in UTC seconds, money in fen. `person` and `organisation`
     are indexes into the world or `NOBODY`; `batch` is the day of the export; `fate` is empty for
     a good row, else the reason why it must be quarantined. `evidence` holds, for event entities,
-    the identifier values of each row by (identifier type, scope).
+    the identifier values of each row by (identifier type, scope). `spelt` holds texts that stand
+    in the file instead of a value, by column; null where nothing else does.
     """
 
     entity: Entity
@@ -43,6 +44,7 @@ class Frame:
     batch: Array
     fate: Array
     evidence: dict[tuple[str, str], pa.Array] = field(default_factory=dict)
+    spelt: dict[str, pa.Array] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
@@ -126,6 +128,7 @@ def select_rows(frame: Frame, rows: Array) -> Frame:
         batch=frame.batch[rows],
         fate=frame.fate[rows],
         evidence={kind: rows_of(values, rows) for kind, values in frame.evidence.items()},
+        spelt={name: rows_of(texts, rows) for name, texts in frame.spelt.items()},
     )
 
 

@@ -4,7 +4,6 @@ import numpy as np
 import pyarrow as pa
 
 from zhongtai.generate.crm import known_to_crm
-from zhongtai.generate.dms import hub_advisers
 from zhongtai.generate.draws import (
     MISSING,
     Array,
@@ -39,14 +38,14 @@ def governance_frames(world: World) -> list[Frame]:
 
 
 def _hub_mobile(world: World) -> pa.Array:
-    return rows_of(world.staff_mobile, hub_advisers(world)[:1])
+    return rows_of(world.staff_mobile, world.cast.hubs.advisers[:1])
 
 
 def _manual_tags(world: World) -> Frame:
     """Return tags put by hand, one with an unknown id and one on a number that many share."""
     rng = draw_from(world.seed, "manual tags")
     people = world.people
-    known = np.flatnonzero(known_to_crm(world))
+    known = np.setdiff1d(np.flatnonzero(known_to_crm(world)), world.cast.involved)
     person = rng.choice(known, min(max(10, len(people) // 200), len(known)), replace=False)
     count = len(person)
     login = people.login.is_valid().to_numpy(zero_copy_only=False)[person]
@@ -114,5 +113,6 @@ def _plain_persons(world: World) -> Array:
     in_house = world.people.household >= 0
     in_house[world.people.household[in_house]] = True
     plain = np.flatnonzero(known_to_crm(world) & ~in_house)
-    plain = np.setdiff1d(plain, np.r_[world.staff.person, world.members.person])
+    others = np.r_[world.staff.person, world.members.person, world.cast.involved]
+    plain = np.setdiff1d(plain, others)
     return np.asarray(rng.choice(plain, min(4, len(plain)), replace=False))

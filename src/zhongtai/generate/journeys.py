@@ -8,7 +8,6 @@ import numpy as np
 from zhongtai.generate.draws import MISSING, Array, Generator, draw_from, later, weighted
 from zhongtai.generate.names import CHANNELS, FIRST_OUTSIDE, OWN_REFERRAL, SERIES, TRIMS
 from zhongtai.generate.people import People
-from zhongtai.generate.places import Staff
 from zhongtai.generate.timeline import DAY, Timeline, at_hours
 
 HOUR = 3600
@@ -158,6 +157,7 @@ def draw_leads(
     rng = draw_from(seed, "leads")
     seeds = [_inquiry_seeds(rng, inquiries), _referral_seeds(rng, referrals)]
     seeds.append(_outside_seeds(rng, timeline, len(people)))
+    seeds.append(_old_seeds(rng, timeline, len(people)))
     first = np.concatenate(seeds, axis=1)
     again = first[:, rng.random(first.shape[1]) < 0.08].copy()
     again[1] += rng.integers(DAY, 25 * DAY, again.shape[1])
@@ -173,11 +173,6 @@ def draw_leads(
     keep = every[1] < timeline.end
     order = np.argsort(every[1][keep], kind="stable")
     return _with_stages(rng, people, every[:, keep][:, order], repeat[keep][order])
-
-
-def assign_advisers(leads: Leads, staff: Staff, draws: Array) -> Array:
-    """Return the adviser of each lead: one of its dealer."""
-    return staff.adviser_of(leads.dealer, draws)
 
 
 def _inquiry_seeds(rng: Generator, inquiries: Inquiries) -> Array:
@@ -208,6 +203,18 @@ def _outside_seeds(rng: Generator, timeline: Timeline, people: int) -> Array:
     return np.stack(
         [person, created, channel, rng.integers(0, len(SERIES), count), nothing, nothing]
     )
+
+
+def _old_seeds(rng: Generator, timeline: Timeline, people: int) -> Array:
+    """Return leads of earlier years, which the CRM still exports."""
+    person = np.flatnonzero(rng.random(people) < 0.03)
+    count = len(person)
+    created = timeline.begin - rng.integers(210, 700, count) * DAY
+    created = at_hours(created, 8, 22, rng.random(count)) + rng.integers(0, 60, count)
+    channel = rng.integers(FIRST_OUTSIDE, len(CHANNELS), count)
+    nothing = np.full(count, -1)
+    series = rng.integers(0, len(SERIES), count)
+    return np.stack([person, created, channel, series, nothing, nothing])
 
 
 def _test_seeds(rng: Generator, timeline: Timeline, count: int) -> Array:

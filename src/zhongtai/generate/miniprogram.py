@@ -133,7 +133,8 @@ def _frame(rng: Generator, world: World, drafts: Drafts) -> Frame:
     first_id, second_id = (rows_of(values, person) for values in people.openids)
     openid = chosen(uses_second, second_id, first_id)
     unionid = only(at >= bound[person], rows_of(people.unionid, person))
-    mobile = only(at >= consent[person], rows_of(people.mobile, person))
+    bound = pc.coalesce(world.cast.numbers.bound(person, at), rows_of(people.mobile, person))
+    mobile = only(at >= consent[person], bound)
     is_new = ~(people.old_sdk[person] & (at < begin + span // 3))
     app_id = chosen(uses_second, APP_IDS[1], APP_IDS[0])
     parts = ['{"$identity_mp_', app_id, '_openid":"', openid, '"']

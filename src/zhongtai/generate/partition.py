@@ -112,6 +112,8 @@ def _subject_records(frame: Frame) -> Records:
     code = encoded.indices.to_numpy()
     person = np.full(len(encoded.dictionary), NOBODY)
     person[code] = frame.person[good]
+    # What several persons use, a kiosk or the tablet of a family, is nobody's record.
+    person[code[person[code] != frame.person[good]]] = NOBODY
     pairs = []
     for (kind, scope), values in frame.evidence.items():
         pairs.append((code, joined(f"{kind}|{scope}|", values.take(pa.array(good)))))
@@ -164,13 +166,15 @@ def merge_records(parts: list[Records]) -> Records:
 def label_components(records: Records, refused: pa.Array) -> Array:
     """Return the component of each record, by its smallest row, without `refused` identifiers.
 
-    Records of organisations stand alone.
+    Records of organisations stand alone, and so does what a refused browser or device did.
     """
     count = records.table.num_rows
     company = records.table.column("organisation_id").combine_chunks().is_valid().to_numpy(False)
     evidence = records.evidence
     kept = pc.invert(pc.is_in(evidence.column("identifier"), refused)).to_numpy()
-    kept &= ~company[evidence.column("record").to_numpy()]
+    values = pc.replace_substring_regex(refused, r"^[^|]*\|[^|]*\|", "")
+    alone = company | pc.is_in(records.table.column("record_key"), values).to_numpy()
+    kept &= ~alone[evidence.column("record").to_numpy()]
     evidence = evidence.take(pa.array(np.flatnonzero(kept)))
     codes = evidence.column("identifier").combine_chunks().dictionary_encode()
     record, value = evidence.column("record").to_numpy(), codes.indices.to_numpy()

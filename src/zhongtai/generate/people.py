@@ -69,6 +69,7 @@ class People:
     uses_website: Array
     is_hot: Array  # shows the behaviour of the rule
     old_sdk: Array
+    second_login: pa.Array  # another account of the app, on the same phone
 
     def __len__(self) -> int:
         return len(self.name)
@@ -83,6 +84,8 @@ class Companies:
     mobile: pa.Array
     dealer: Array
     customer: pa.Array  # its customer number at the dealer
+    contact: Array  # the private customer whose mobile it leaves, -1 if an office phone
+    driver: Array  # the person who brings its cars to the workshop
 
     def __len__(self) -> int:
         return len(self.name)
@@ -127,6 +130,9 @@ def build_people(seed: int, dealers: Dealers, count: int) -> People:
         uses_website=uses_web,
         is_hot=is_hot,
         old_sdk=rng.random(count) < 0.2,
+        second_login=only(
+            uses_app & (rng.random(count) < 0.04), joined("U", padded(number * 7 + 100_000_006, 10))
+        ),
     )
 
 
@@ -144,6 +150,8 @@ def build_companies(seed: int, people: int, dealers: Dealers) -> Companies:
         mobile=phones(seed, np.arange(count) + 2 * people),
         dealer=dealer,
         customer=joined("K8", padded(np.arange(count) + 1, 7)),
+        contact=np.full(count, -1),
+        driver=np.full(count, -1),
     )
 
 

@@ -73,20 +73,23 @@ def build_dealers(seed: int, people: int) -> Dealers:
     )
 
 
-def build_staff(seed: int, timeline: Timeline, dealers: Dealers, people: int) -> Staff:
-    """Return advisers per dealer and staff of headquarters; about one in eight is a customer."""
+def build_staff(seed: int, timeline: Timeline, dealers: Dealers, users: Array) -> Staff:
+    """Return advisers per dealer and staff of headquarters; about one in eight is a customer.
+
+    `users` are the persons who use the app, from whom these customers are drawn.
+    """
     rng = draw_from(seed, "staff")
     at_dealers = len(dealers) * ADVISERS_PER_DEALER
-    central = max(8, people // 400)
+    central = max(8, len(users) // 200)
     count = at_dealers + central
     dealer = np.concatenate(
         [np.repeat(np.arange(len(dealers)), ADVISERS_PER_DEALER), [-1] * central]
     )
     roles = np.concatenate([np.zeros(at_dealers, int), 3 + np.arange(central) % 4])
-    customers = min(max(6, count // 8), people // 10)
+    customers = min(max(6, count // 8), max(1, len(users) // 5))
     person = np.full(count, -1)
     person[rng.choice(count, customers, replace=False)] = rng.choice(
-        people, customers, replace=False
+        users, customers, replace=False
     )
     today = timeline.end // DAY
     hired = today - rng.integers(60, 2_500, count)

@@ -70,12 +70,20 @@ class Ownership:
     order: Array  # index of the order it came by, -1 by private sale
 
 
-def draw_orders(
-    seed: int, timeline: Timeline, leads: Leads, people: People, companies: Companies
+def draw_orders(  # noqa: PLR0913, PLR0917 - the parts of a world that buy
+    seed: int,
+    timeline: Timeline,
+    leads: Leads,
+    people: People,
+    companies: Companies,
+    employees: Array,
 ) -> Orders:
-    """Return history, orders from leads and company orders, sorted by small order."""
+    """Return history, orders from leads and company orders, sorted by small order.
+
+    `employees` are persons who have surely bought a car before.
+    """
     rng = draw_from(seed, "orders")
-    parts = [_history(rng, timeline, people), _from_leads(rng, leads)]
+    parts = [_history(rng, timeline, people, employees), _from_leads(rng, leads)]
     parts.append(_of_companies(rng, timeline, companies))
     merged = {
         field.name: np.concatenate([getattr(part, field.name) for part in parts])
@@ -148,8 +156,10 @@ def _build(rng: Generator, columns: dict[str, Array]) -> Orders:
     return Orders(**(given | rest | columns))
 
 
-def _history(rng: Generator, timeline: Timeline, people: People) -> Orders:
-    owner = np.flatnonzero(rng.random(len(people)) < 0.22)
+def _history(rng: Generator, timeline: Timeline, people: People, employees: Array) -> Orders:
+    owns = rng.random(len(people)) < 0.22
+    owns[employees] = True
+    owner = np.flatnonzero(owns)
     again = owner[rng.random(len(owner)) < 0.06]
     first = timeline.begin - rng.integers(20, 1_500, len(owner)) * DAY
     second = timeline.begin - rng.integers(20, 300, len(again)) * DAY
@@ -162,8 +172,10 @@ def _history(rng: Generator, timeline: Timeline, people: People) -> Orders:
         later(locked, rng.integers(3, 9, len(person)) * DAY), 9, 18, rng.random(len(person))
     )
     returned = rng.random(len(person)) < 0.01
+    # Some have moved since, or bought where it was cheaper.
+    home, elsewhere = people.dealer[person], rng.permutation(people.dealer[person])
     columns = {
-        "person": person, "dealer": people.dealer[person],
+        "person": person, "dealer": np.where(rng.random(len(person)) < 0.1, elsewhere, home),
         "series": rng.integers(0, len(SERIES), len(person)),
         "trim": rng.integers(0, len(TRIMS), len(person)),
         "small": small, "large": large, "locked": locked, "delivered": delivered,

@@ -65,9 +65,29 @@ def _occasions(rng: Generator, world: World, one_in: int, *, least: int) -> tupl
     return drawn[keep], at[keep]
 
 
+def after_handover(world: World, kind: str, share: float) -> tuple[Array, Array]:
+    """Return ownerships and times: occasions of both owners of cars that changed hands.
+
+    `share` of such cars had one of this kind, the seller's before and the buyer's after.
+    """
+    rng = draw_from(world.seed, f"handover {kind}")
+    owned, timeline = world.ownership, world.timeline
+    buyers = np.flatnonzero((owned.order < 0) & (rng.random(len(owned.order)) < share))
+    sold = np.flatnonzero(owned.until != MISSING)
+    sellers = sold[np.isin(owned.vehicle[sold], owned.vehicle[buyers])]
+    drawn = np.r_[sellers, buyers]
+    first = np.maximum(owned.since[drawn], timeline.begin)
+    last = np.where(owned.until[drawn] == MISSING, timeline.end, owned.until[drawn])
+    at = first + (rng.random(len(drawn)) * (last - first)).astype(np.int64)
+    keep = owning_at(world, drawn, at)
+    return drawn[keep], at[keep]
+
+
 def _complaints(world: World) -> Frame:
     rng = draw_from(world.seed, "complaints")
     drawn, accepted = _occasions(rng, world, 12, least=12)
+    handed, late = after_handover(world, "complaints", 0.4)
+    drawn, accepted = np.r_[drawn, handed], np.r_[accepted, late]
     count, person = len(drawn), world.ownership.person[drawn]
     notified = later(accepted, rng.integers(300, 5 * HOUR, count), rng.random(count) < 0.97)
     slow = rng.random(count) < 0.25
@@ -122,7 +142,8 @@ def _surveys(world: World) -> Frame:
     drawn = rng.choice(owned, max(20, len(owned) // 2))
     sent = _some_times(rng, world, len(drawn)) - rng.integers(0, 10, len(drawn)) * DAY
     keep = owning_at(world, drawn, sent) & (sent >= world.timeline.begin - 10 * DAY)
-    drawn, sent = drawn[keep], sent[keep]
+    handed, late = after_handover(world, "surveys", 0.6)
+    drawn, sent = np.r_[drawn[keep], handed], np.r_[sent[keep], late]
     count, person, dealer = len(drawn), world.ownership.person[drawn], world.ownership.dealer[drawn]
     submitted = later(sent, rng.integers(1_800, 6 * DAY, count), rng.random(count) < 0.65)
     answered = submitted != MISSING

@@ -7,7 +7,9 @@ numbers (`component_unguarded`), and `is_contested` where guard rails may rightl
 partition: the columns of records that a comparison needs. ledger, ledger_by_wave: the verdict on
 each file of `landing/` and of `waves/`. clean/<source>__<entity>: what a faultless reader has once
 the newest version of each key is chosen (undecodable bytes dropped, formulas null). metrics/: three
-shared tables. dirt: what was put where. personal_values: all that must not be found in `metrics`.
+shared tables, persons counted as in `identity_classes` (which, with the other truth of identities,
+`identity_truth` tells about). dirt: what was put where. personal_values: all that must not be
+found in `metrics`.
 """
 
 import json
@@ -20,11 +22,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from zhongtai.generate.clues import clues_of
 from zhongtai.generate.crm import cities, provinces
 from zhongtai.generate.dirt_values import DirtLog
-from zhongtai.generate.dms import hub_advisers
 from zhongtai.generate.draws import MISSING, Array, joined, rows_of
 from zhongtai.generate.frames import Frame, typed
+from zhongtai.generate.identity_truth import IDENTITY_TRUTH, hub_identifiers, identity_tables
 from zhongtai.generate.ledger import ledger_of
 from zhongtai.generate.partition import (
     Records,
@@ -48,6 +51,7 @@ class Truth:
 
     folder: Path
     records: list[Records] = field(default_factory=list)
+    clues: list[pa.Table] = field(default_factory=list)
     requests: Frame | None = None
     staff: Frame | None = None
 
@@ -57,6 +61,9 @@ class Truth:
         found = records_of(kept)
         if found is not None:
             self.records.append(found)
+        clues = clues_of(kept)
+        if clues is not None:
+            self.clues.append(clues)
         if frame.entity.full_name == "crm.erasure_requests":
             self.requests = kept
         if frame.entity.full_name == "workforce.staff":
@@ -67,8 +74,9 @@ class Truth:
 
     def write(self, world: World, delivered: list[Delivered], log: DirtLog) -> None:
         """Write everything but the clean rows."""
-        tables = {
-            "records": self._records(world),
+        merged = merge_records(self.records)
+        tables = identity_tables(world, merged, self.clues) | {
+            "records": self._records(world, merged),
             "persons": _persons(world),
             "organisations": _organisations(world),
             "vehicles": _vehicles(world),
@@ -83,9 +91,8 @@ class Truth:
         for name, table in tables.items():
             write_table(table, self.folder / f"{name}.parquet")
 
-    def _records(self, world: World) -> pa.Table:
-        merged = merge_records(self.records)
-        hubs = joined("mobile||", rows_of(world.staff_mobile, hub_advisers(world)))
+    def _records(self, world: World, merged: Records) -> pa.Table:
+        hubs = hub_identifiers(world)
         component = label_components(merged, hubs)
         unguarded = label_components(merged, hubs.slice(0, 0))
         contested = np.isin(unguarded, unguarded[_naming(merged, hubs)])
@@ -144,8 +151,9 @@ def write_table(table: pa.Table, path: Path) -> None:
 
 
 def write_summary(folder: Path, summary: dict[str, Any]) -> None:
-    """Write what the world was generated from."""
+    """Write what the world was generated from, and what the files of the truth hold."""
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / "README.md").write_text(f"{__doc__}\n{IDENTITY_TRUTH}", encoding="utf-8")
     text = json.dumps(summary, ensure_ascii=False, indent=1, default=str)
     (folder / "summary.json").write_text(text + "\n", encoding="utf-8")
 
@@ -231,10 +239,13 @@ def _personal_values(world: World) -> pa.Table:
     values = {
         "name": [people.name, staff_names(world)],
         "company_name": [companies.name],
-        "mobile": [people.mobile, people.backup_mobile, companies.mobile, world.staff_mobile],
-        "email": [people.email],
+        "mobile": [
+            *(people.mobile, people.backup_mobile, companies.mobile, world.staff_mobile),
+            *(world.cast.numbers.former, world.cast.hubs.store_phone),
+        ],
+        "email": [people.email, world.cast.hubs.email],
         "id_card": [people.id_card, companies.credit_code],
-        "login_id": [people.login],
+        "login_id": [people.login, people.second_login],
         "anonymous_id": list(people.devices),
         "openid": list(people.openids),
         "unionid": [people.unionid],

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 import pyarrow.parquet as pq
 
@@ -168,10 +169,24 @@ from responses group by all order by all
 
 
 def write_metric_truth(truth: Path, as_of: datetime, holidays: Path | None = None) -> None:
-    """Write the truth of the three tables at `as_of` (aware) below `truth`.
+    """Write the truth of the three tables at `as_of` (aware) below `truth`; see `metric_truth`.
+
+    Persons are counted as a careful human would tell them apart, by `evidence_group`.
+    """
+    from zhongtai.generate.truth import write_table
+
+    for name, table in metric_truth(truth, as_of, holidays, _careful_partition(truth)).items():
+        write_table(table, truth / "metrics" / f"{name}.parquet")
+
+
+def metric_truth(
+    truth: Path, as_of: datetime, holidays: Path | None, partition: pa.Table
+) -> dict[str, pa.Table]:
+    """Return the true values of the three tables, given who is one person.
 
     `truth` holds what the generator wrote. `holidays` is a CSV with a column `date` on which no
-    dealer works; without it every day counts.
+    dealer works; without it every day counts. `partition` has source, entity, record_key,
+    component (any type), is_staff, and organisation_id, null for records of persons.
     """
     import duckdb
 
@@ -179,18 +194,33 @@ def write_metric_truth(truth: Path, as_of: datetime, holidays: Path | None = Non
         connection.execute("set timezone = 'UTC'")
         for path in sorted((truth / "clean").glob("*.parquet")):
             connection.register(f"clean_{path.stem.split('__')[1]}", pq.read_table(path))
-        connection.register("records", pq.read_table(truth / "records.parquet"))
+        connection.register("records", partition)
         _stage(connection)
         at = {"as_of": as_of.astimezone(UTC).replace(tzinfo=None)}
-        results = {
+        return {
             TABLES[0]: connection.execute(_funnel_query(), at).to_arrow_table(),
             TABLES[1]: _responses(connection, as_of, holidays),
             TABLES[2]: connection.execute(_COMPLAINTS, at).to_arrow_table(),
         }
-    from zhongtai.generate.truth import write_table
 
-    for name, table in results.items():
-        write_table(table, truth / "metrics" / f"{name}.parquet")
+
+def _careful_partition(truth: Path) -> pa.Table:
+    """Return the partition of the truth; an employee's are the records known to be its own."""
+    classes = pq.read_table(truth / "identity_classes.parquet")
+    records = pq.read_table(truth / "records.parquet")
+    persons = pq.read_table(truth / "persons.parquet")
+    employees = persons.filter(persons.column("is_staff")).column("person_id")
+    is_own = pc.is_in(classes.column("person_id"), employees.combine_chunks())
+    known = pc.and_(is_own, classes.column("evidence_suffices"))
+    # The rows of both files are the same records in the same order.
+    return pa.table(
+        {
+            **{name: classes.column(name) for name in ("source", "entity", "record_key")},
+            "organisation_id": records.column("organisation_id"),
+            "component": classes.column("evidence_group"),
+            "is_staff": known,
+        }
+    )
 
 
 def _stage(connection: "duckdb.DuckDBPyConnection") -> None:

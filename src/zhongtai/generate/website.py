@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zhongtai.generate.app import booked_leads
 from zhongtai.generate.drafts import Sessions, draw_sessions, steps_of
@@ -85,9 +86,11 @@ def _with_askers(rng: Generator, world: World, sessions: Sessions) -> Sessions:
 def _identify(rng: Generator, world: World, sessions: Sessions) -> Web:
     people, person = world.people, sessions.person
     second = people.visitors[1].is_valid().to_numpy(zero_copy_only=False)[person]
-    uses_second = second & (rng.random(len(person)) < 0.4)
+    public = pc.is_in(people.visitors[1], world.cast.hubs.browser).to_numpy(False)[person]
+    uses_second = second & (rng.random(len(person)) < np.where(public, 0.8, 0.4))
     first_id, second_id = (rows_of(values, person) for values in people.visitors)
-    logged = rng.random(len(person)) < 0.35
+    # Who comes to the showroom logs in, to show the adviser what was configured at home.
+    logged = (rng.random(len(person)) < 0.35) | (public & uses_second)
     return Web(
         sessions=sessions,
         visitor=chosen(uses_second, second_id, first_id),
