@@ -40,14 +40,16 @@ def write_evidence(file: Path, shape: str, records: int, edges: int) -> None:
         connection.execute(
             "create table records as select 'crm' as source, 'leads' as entity,"
             " 'L' || lpad(i::varchar, 12, '0') as record_key,"
-            f" timestamp '2026-01-01' as first_seen_at from range({records}) as t(i)"
+            " timestamp '2026-01-01' as first_seen_at, null::varchar as name,"
+            f" null::date as birth_date from range({records}) as t(i)"
         )
         connection.execute(
             "create table evidence as select 'crm' as source, 'leads' as entity,"
             f" 'L' || lpad(({record})::varchar, 12, '0') as record_key,"
             " 'mobile' as identifier_type, '' as identifier_scope,"
             f" '+861' || lpad(({value})::varchar, 10, '0') as identifier_value,"
-            " 9 as priority, timestamp '2026-01-01' as first_seen_at"
+            " timestamp '2026-01-01' as first_seen_at, timestamp '2026-01-01' as last_seen_at,"
+            " 1 as record_count, false as is_verified"
             f" from range({edges}) as t(i)"
         )
 
@@ -56,12 +58,14 @@ def run_ours(file: Path) -> int:
     """The product's own step; returns the number of components."""
     import duckdb
 
-    from zhongtai.identity.components import label_records
+    from zhongtai.identity.components import Sources, label_records
+    from zhongtai.identity.declaration import IdentifierType, declare
 
     with duckdb.connect(file) as connection:
         connection.execute("set memory_limit = '4GB'")
         connection.execute("set preserve_insertion_order = false")
-        label_records(connection, records="records", evidence="evidence")
+        sources = Sources(records="records", evidence="evidence")
+        label_records(connection, sources, declare(IdentifierType("mobile", 1)))
         row = connection.execute(
             "select count(distinct component) from identity_partition"
         ).fetchone()

@@ -7,11 +7,16 @@ from pathlib import Path
 
 import duckdb
 
-from zhongtai.identity import History, ResolutionReport, resolve_records
+from zhongtai.identity import History, ResolutionReport, Sources, declare, resolve_records
+from zhongtai.identity.declaration import IdentifierType
 from zhongtai.identity.state import write_state
 from zhongtai.runs import Run
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
+# Types without any limit: what shares a value is one person.
+PLAIN = declare(
+    IdentifierType("id_card", 1), IdentifierType("mobile", 9), IdentifierType("phone", 10)
+)
 Records = Mapping[str, Sequence[str]]
 
 
@@ -24,8 +29,13 @@ class Identity:
     connection: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
     days: int = 0
 
-    def resolve(self, records: Records, *, as_of: datetime | None = None) -> ResolutionReport:
-        """`records`: record key -> identifier values; "phone:1" has type phone, else mobile."""
+    def resolve(
+        self, records: Records, *, as_of: datetime | None = None, relation: str = "records_in"
+    ) -> ResolutionReport:
+        """`records`: record key -> identifier values; "phone:1" has type phone, else mobile.
+
+        `relation` may name another table of records than the one made of them.
+        """
         now = as_of or START + timedelta(days=self.days)
         rows = [(key, *self._split(value)) for key, values in records.items() for value in values]
         self.connection.execute("create or replace temp table records_in (record_key varchar)")
@@ -38,14 +48,22 @@ class Identity:
         for row in rows:
             self.connection.execute("insert into evidence_in values (?, ?, ?)", row)
         subject = "'crm' as source, 'leads' as entity, record_key"
+        sources = Sources(
+            records=(
+                f"(select {subject}, timestamp '2025-01-01' as first_seen_at,"
+                f" null::varchar as name, null::date as birth_date from {relation})"
+            ),
+            evidence=(
+                f"(select distinct {subject}, identifier_type, '' as identifier_scope,"
+                " identifier_value, timestamp '2025-02-02' as first_seen_at,"
+                " timestamp '2025-02-02' as last_seen_at, 1 as record_count,"
+                " false as is_verified from evidence_in)"
+            ),
+        )
         return resolve_records(
             self.connection,
-            records=f"(select {subject}, timestamp '2025-01-01' as first_seen_at from records_in)",
-            evidence=(
-                f"(select {subject}, identifier_type, '' as identifier_scope, identifier_value,"
-                " if(identifier_type = 'id_card', 1, 9) as priority,"
-                " timestamp '2025-02-02' as first_seen_at from evidence_in)"
-            ),
+            sources,
+            PLAIN,
             history=self.history,
             run=Run(f"run-{self.days}", "test", now, now),
         )

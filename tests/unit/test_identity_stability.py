@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from identity_cases import START, Identity, Records
 
 from zhongtai.errors import ZhongtaiError
-from zhongtai.identity.components import label_records
 
 KEYS = [f"r{number}" for number in range(9)]
 VALUES = [f"v{number}" for number in range(7)]
@@ -218,12 +217,8 @@ def test_a_failed_resolution_leaves_the_last_one(identity: Identity) -> None:
 def test_a_record_that_occurs_twice_is_refused(identity: Identity) -> None:
     identity.connection.execute(
         "create table twice as select 'crm' as source, 'leads' as entity, 'a' as record_key,"
-        " timestamp '2026-01-01' as first_seen_at from range(2)"
+        " timestamp '2026-01-01' as first_seen_at, null as name, null::date as birth_date"
+        " from range(2)"
     )
     with pytest.raises(ZhongtaiError, match="share a key"):
-        label_records(
-            identity.connection,
-            records="twice",
-            evidence="(select *, '' as identifier_type, '' as identifier_scope,"
-            " '' as identifier_value, 1 as priority from twice)",
-        )
+        identity.resolve({}, relation="twice")

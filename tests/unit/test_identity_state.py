@@ -19,24 +19,31 @@ def write_evidence(settings: Settings, **values_of: list[str]) -> None:
         build.execute("create schema if not exists intermediate")
         build.execute(
             "create or replace table intermediate.int_identity_records (source varchar,"
-            " entity varchar, record_key varchar, first_seen_at timestamp, is_organisation boolean)"
+            " entity varchar, record_key varchar, first_seen_at timestamp, name varchar,"
+            " birth_date date, is_organisation boolean)"
         )
         build.execute(
             "create or replace table intermediate.int_identity_evidence (source varchar,"
             " entity varchar, record_key varchar, identifier_type varchar,"
-            " identifier_scope varchar, identifier_value varchar, priority integer,"
-            " first_seen_at timestamp, is_edge boolean)"
+            " identifier_scope varchar, identifier_value varchar, first_seen_at timestamp,"
+            " last_seen_at timestamp, record_count bigint, is_verified boolean, is_edge boolean)"
+        )
+        build.execute(
+            "create or replace table intermediate.int_identity_owners (identifier_type varchar,"
+            " identifier_scope varchar, identifier_value varchar, name varchar)"
         )
         for key, values in values_of.items():
             build.execute(
                 "insert into intermediate.int_identity_records values"
-                " ('crm', 'leads', ?, timestamp '2026-01-01', starts_with(?, 'company'))",
+                " ('crm', 'leads', ?, timestamp '2026-01-01', null, null,"
+                " starts_with(?, 'company'))",
                 [key, key],
             )
             for value in values:
                 build.execute(
                     "insert into intermediate.int_identity_evidence values ('crm', 'leads', ?,"
-                    " 'mobile', '', ?, 9, timestamp '2026-01-01', not starts_with(?, 'backup'))",
+                    " 'mobile', '', ?, timestamp '2026-01-01', timestamp '2026-01-01', 1, false,"
+                    " not starts_with(?, 'backup'))",
                     [key, value, value],
                 )
 

@@ -14,6 +14,7 @@
                     "first": "created_at",
                     "last": "updated_at",
                     "name": "name",
+                    "birth_date": "birth_date",
                     "identifiers": [
                         ["crm_customer_id", "crm_customer_id"],
                         ["mobile", "mobile"],

@@ -4,9 +4,12 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zhongtai.identity.components import label_records
+from zhongtai.identity.components import Sources, label_records
+from zhongtai.identity.declaration import Declaration, load_declaration
+from zhongtai.identity.refusals import write_refusals
 from zhongtai.identity.stability import assign_ids, naive_utc, partition_version
 from zhongtai.identity.state import History, load_history, read_history
+from zhongtai.identity.suspects import settle_suspects
 from zhongtai.settings import Settings
 
 if TYPE_CHECKING:
@@ -14,20 +17,48 @@ if TYPE_CHECKING:
 
     from zhongtai.runs import Run
 
-_RECORDS = "(select * from intermediate.int_identity_records where not is_organisation)"
-_EVIDENCE = "(select * from intermediate.int_identity_evidence where is_edge)"
+_SOURCES = Sources(
+    records="(select * from intermediate.int_identity_records where not is_organisation)",
+    evidence="(select * from intermediate.int_identity_evidence where is_edge)",
+    owners="intermediate.int_identity_owners",
+)
+
+_PLACE = """
+create or replace temp table identity_placed as
+select n.*, p.component
+from identity_nodes as n
+inner join identity_partition as p using (record_no)
+"""
 
 _WRITE = (
     "create schema if not exists identity",
-    # what linked a record: its strongest identifier that another record shares
+    # what linked a record: its strongest identifier that another record of the person shares;
+    # within a component that nothing contradicts that is every link
     """
 create or replace temp table identity_linked as
+with made as (
+    select l.record_no, l.type_no, l.first_seen_at
+    from identity_links as l
+    anti join identity_suspect_nodes as s using (record_no)
+    union all
+    select l.record_no, l.type_no, l.first_seen_at
+    from identity_links as l
+    semi join identity_suspect_nodes as s using (record_no)
+    inner join identity_partition as p using (record_no)
+    qualify count(*) over (partition by l.value_no, p.component) > 1
+)
 select
     record_no,
-    arg_min(identifier_type, (priority, identifier_type)) as linked_by,
-    arg_min(first_seen_at, (priority, identifier_type, first_seen_at)) as linked_at,
-from identity_links
+    min(type_no) as type_no,
+    arg_min(first_seen_at, (type_no, first_seen_at)) as linked_at,
+from made
 group by record_no
+""",
+    """
+create or replace temp table identity_decided as
+select left_no as record_no from identity_must_links
+union
+select right_no from identity_must_links
 """,
     """
 create or replace table identity.record_map as
@@ -36,22 +67,20 @@ select
     p.entity,
     p.record_key,
     a.one_id,
-    coalesce(l.linked_by, 'single_record') as linked_by,
+    coalesce(
+        t.identifier_type,
+        case when d.record_no is not null then 'decision' else 'single_record' end
+    ) as linked_by,
     coalesce(l.linked_at, p.first_seen_at) as linked_at,
-from identity_partition as p
+from identity_placed as p
 inner join identity_assignments as a using (component)
 left join identity_linked as l using (record_no)
+left join identity_types as t using (type_no)
+left join identity_decided as d using (record_no)
 """,
     """
 create or replace table identity.redirects as
 select retired_one_id, one_id, since from identity_redirects
-""",
-    """
-create or replace table identity.refused_links (
-    source varchar, entity varchar, record_key varchar,
-    other_source varchar, other_entity varchar, other_record_key varchar,
-    identifier_type varchar, reason varchar, run_id varchar
-)
 """,
 )
 
@@ -67,12 +96,18 @@ from identity_changes
 
 @dataclass(frozen=True)
 class ResolutionReport:
-    """Counts of one resolution; `changes` counts new, merge, split, reassign and erase."""
+    """Counts of one resolution; `changes` counts new, merge, split, reassign and erase.
+
+    `contested` records stood in a component that contradicted itself; `refused` links were not
+    made.
+    """
 
     identity_version: str
     records: int
     links: int
+    contested: int
     persons: int
+    refused: int
     changes: dict[str, int]
     seconds: float
 
@@ -85,41 +120,41 @@ def resolve(settings: Settings, run: "Run") -> ResolutionReport:
     from zhongtai.warehouse import open_build
 
     history = read_history(settings)
+    declaration = load_declaration(settings.project_dir)
     with open_build(settings) as connection:
-        return resolve_records(
-            connection,
-            records=_RECORDS,
-            evidence=_EVIDENCE,
-            history=history,
-            run=run,
-        )
+        return resolve_records(connection, _SOURCES, declaration, history=history, run=run)
 
 
 def resolve_records(
     connection: "duckdb.DuckDBPyConnection",
+    sources: Sources,
+    declaration: Declaration,
     *,
-    records: str,
-    evidence: str,
     history: History,
     run: "Run",
 ) -> ResolutionReport:
-    """Resolve any two relations as `label_records` takes them; writes schema `identity`.
+    """Resolve any relations as `Sources` describes them; writes schema `identity`.
 
     All of it or nothing: what stood in the schema before stays where this raises.
     """
     started = time.monotonic()
     connection.begin()
     try:
-        record_count, link_count = label_records(connection, records=records, evidence=evidence)
+        graph = label_records(connection, sources, declaration)
+        contested = settle_suspects(connection, declaration)
+        connection.execute(_PLACE)
         load_history(connection, history)
         assign_ids(connection, as_of=run.as_of)
         version = partition_version(connection)
         _write(connection, run, version)
+        write_refusals(connection, sources, graph, run)
         report = ResolutionReport(
             identity_version=version,
-            records=record_count,
-            links=link_count,
+            records=graph.records,
+            links=graph.links,
+            contested=contested,
             persons=_count(connection, "identity_assignments"),
+            refused=_count(connection, "identity.refused_links"),
             changes=dict(
                 connection.execute(
                     "select change, count(*) from identity_changes group by change order by change"

@@ -25,7 +25,7 @@ select
     component,
     min(identity_key(source, entity, record_key)) as smallest,
     count(*) as record_count,
-from identity_partition
+from identity_placed
 group by component
 """,
     """
@@ -35,7 +35,7 @@ select
     q.one_id,
     count(*) as record_count,
     min(identity_key(source, entity, record_key)) as smallest,
-from identity_partition as p
+from identity_placed as p
 inner join identity_previous as q using (source, entity, record_key)
 group by p.component, q.one_id
 """,
@@ -158,7 +158,7 @@ select * from chained semi join identity_assignments as a using (one_id)
 _VERSION = """
 with members as (
     select identity_key(source, entity, record_key) || chr(30) || smallest as member
-    from identity_partition
+    from identity_placed
     inner join identity_components using (component)
 )
 select
@@ -173,9 +173,9 @@ from members
 
 
 def assign_ids(connection: "duckdb.DuckDBPyConnection", *, as_of: datetime) -> int:
-    """Give every component of `identity_partition` an id; returns how many ids are new.
+    """Give every component of `identity_placed` an id; returns how many ids are new.
 
-    Reads the temp tables identity_partition, identity_previous (source, entity, record_key,
+    Reads the temp tables identity_placed, identity_previous (source, entity, record_key,
     one_id), identity_previous_redirects and identity_used (one_id). Writes identity_assignments
     (component, one_id, is_new), identity_changes and identity_redirects. `as_of` is the birth of
     new ids, aware or naive UTC. Raises ZhongtaiError where no unused id can be formed.

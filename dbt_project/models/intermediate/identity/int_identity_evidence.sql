@@ -1,7 +1,7 @@
 -- Grain: one row per source record and identifier value that it names.
--- The star edges of identity resolution: only rows with is_edge link records.
+-- The star edges of identity resolution: only rows with is_edge may link records.
 with
-    named as (
+    delivered as (
         {% for part in ["events", "visitors", "records"] %}
             select
                 source,
@@ -11,6 +11,7 @@ with
                 identifier_scope,
                 identifier_value,
                 reason,
+                is_verified,
                 first_seen_at,
                 last_seen_at,
                 record_count
@@ -21,19 +22,81 @@ with
         {% endfor %}
     ),
 
+    named as (
+        select
+            d.source,
+            d.entity,
+            d.record_key,
+            d.identifier_type,
+            d.identifier_scope,
+            coalesce(h.mobile, d.identifier_value) as identifier_value,
+            d.reason,
+            d.is_verified,
+            d.first_seen_at,
+            d.last_seen_at,
+            d.record_count
+        from delivered as d
+        left join
+            {{ ref("int_identity_hashes") }} as h
+            on d.identifier_type = 'mobile'
+            and d.identifier_value = h.hashed_value
+    ),
+
+    -- how many accounts a device or browser served, and whose phone its account is
+    subjects as (
+        select
+            source,
+            entity,
+            record_key,
+            count(
+                distinct case
+                    when identifier_type = 'login_id' then identifier_value
+                end
+            ) as logins,
+            bool_or(
+                identifier_type = 'login_id' and identifier_value = record_key
+            ) as is_account,
+            bool_or(identifier_type = 'mobile' and is_verified) as has_verified_mobile
+        from named
+        where entity in ('events', 'visits') and reason is null
+        group by source, entity, record_key
+    ),
+
     judged as (
         select
-            named.*,
+            n.*,
             declared.priority,
             case
+                when n.reason is not null
+                then n.reason
                 when declared.status <> 'edge'
                 then 'type_not_linking'
-                when {{ is_placeholder_identifier("identifier_value") }}
-                then 'placeholder'
-                else reason
+                -- several accounts on one device or browser: none of them is its owner
+                when
+                    s.logins > 1
+                    and n.identifier_value <> n.record_key
+                    and (
+                        n.identifier_type = 'login_id'
+                        or (
+                            not s.is_account
+                            and n.identifier_type in ('mobile', 'email')
+                        )
+                    )
+                then 'several_accounts'
+                -- who has a phone of his own typed another one for somebody else
+                when
+                    s.has_verified_mobile
+                    and n.identifier_type = 'mobile'
+                    and not n.is_verified
+                then 'typed_number'
             end as refusal
-        from named
+        from named as n
         inner join {{ ref("identifiers") }} as declared using (identifier_type)
+        left join
+            subjects as s
+            on n.source = s.source
+            and n.entity = s.entity
+            and n.record_key = s.record_key
     ),
 
     -- a value may be named twice by one record: once as an edge is enough
@@ -48,6 +111,7 @@ with
             priority,
             min(refusal) as reason,
             count(*) > count(refusal) as is_edge,
+            bool_or(is_verified) as is_verified,
             min(case when refusal is null then first_seen_at end) as edge_first_seen_at,
             max(case when refusal is null then last_seen_at end) as edge_last_seen_at,
             sum(case when refusal is null then record_count end) as edge_record_count,
@@ -74,6 +138,7 @@ select
     identifier_value,
     priority,
     is_edge,
+    is_verified,
     case when not is_edge then reason end as reason,
     case when is_edge then edge_first_seen_at else first_seen_at end as first_seen_at,
     case when is_edge then edge_last_seen_at else last_seen_at end as last_seen_at,

@@ -23,6 +23,8 @@ with
             identifier_type,
             identifier_scope,
             case
+                when identifier_type = 'mobile' and {{ is_digest("contact") }}
+                then lower(contact)
                 when identifier_type = 'mobile'
                 then {{ clean_mobile("contact") }}
                 when identifier_type = 'email'
@@ -31,6 +33,7 @@ with
             end as identifier_value,
             reason,
             is_retraction,
+            is_verified,
             first_seen_at,
             last_seen_at,
             event_count
@@ -52,6 +55,18 @@ with
             source, distinct_id, identifier_type, identifier_scope, identifier_value
     ),
 
+    -- what came in with an identifier goes with it
+    cascading as (
+        select
+            r.source,
+            r.distinct_id,
+            d.identifier_type,
+            max(r.retracted_at) as retracted_at
+        from retractions as r
+        inner join {{ ref("identifiers") }} as d on r.identifier_type = d.parent
+        group by r.source, r.distinct_id, d.identifier_type
+    ),
+
     judged as (
         select
             c.*,
@@ -60,10 +75,18 @@ with
                 then c.reason
                 when
                     c.identifier_value <> c.distinct_id
-                    and c.first_seen_at <= r.retracted_at
+                    and (
+                        c.first_seen_at <= r.retracted_at
+                        or c.first_seen_at <= p.retracted_at
+                    )
                 then 'unbound'
             end as refusal
         from cleaned as c
+        left join
+            cascading as p
+            on c.source = p.source
+            and c.distinct_id = p.distinct_id
+            and c.identifier_type = p.identifier_type
         left join
             retractions as r
             on c.source = r.source
@@ -82,6 +105,7 @@ select
     identifier_scope,
     identifier_value,
     refusal as reason,
+    bool_or(is_verified) as is_verified,
     min(first_seen_at) as first_seen_at,
     max(last_seen_at) as last_seen_at,
     cast(sum(event_count) as bigint) as record_count

@@ -31,6 +31,7 @@ select
     coalesce(n.identifier_scope, '') as identifier_scope,
     n.identifier_value,
     n.reason,
+    false as is_verified,
     r.first_seen_at,
     r.last_seen_at,
     cast(1 as bigint) as record_count

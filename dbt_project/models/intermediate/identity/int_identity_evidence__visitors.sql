@@ -44,6 +44,7 @@ select
     '' as identifier_scope,
     identifier_value,
     cast(null as varchar) as reason,
+    false as is_verified,
     min(first_seen_at) as first_seen_at,
     max(last_seen_at) as last_seen_at,
     cast(sum(line_count) as bigint) as record_count

@@ -7,12 +7,21 @@ with
             distinct_id as record_key,
             min(first_seen_at) as first_seen_at,
             max(last_seen_at) as last_seen_at,
+            cast(null as varchar) as name,
+            cast(null as date) as birth_date,
             cast(null as varchar) as organisation_key
         from {{ ref("int_identity_signals") }}
         group by source, distinct_id
         union all
         select
-            'website', 'visits', visitor_id, min(first_seen_at), max(last_seen_at), null
+            'website',
+            'visits',
+            visitor_id,
+            min(first_seen_at),
+            max(last_seen_at),
+            null,
+            null,
+            null
         from {{ ref("int_identity_visitors") }}
         group by visitor_id
         {% for carrier in person_entities() %}
@@ -29,6 +38,14 @@ with
                     coalesce({{ carrier["first"] }}, {{ carrier["last"] }}),
                     coalesce({{ carrier["last"] }}, {{ carrier["first"] }})
                 ),
+                {{ ("record." ~ carrier["name"]) if carrier["name"] else "null" }},
+                {{
+                    (
+                        ("record." ~ carrier["birth_date"])
+                        if carrier["birth_date"]
+                        else "null"
+                    )
+                }},
                 {% if carrier["organisation"] %} organisation.organisation_key
                 {% else %} null
                 {% endif %}
@@ -50,6 +67,8 @@ select
     record_key,
     first_seen_at,
     last_seen_at,
+    name,
+    birth_date,
     organisation_key is not null as is_organisation,
     organisation_key
 from subjects

@@ -1,6 +1,8 @@
 -- Grain: one row per pair of persons and relationship.
--- Persons who belong together without being one: families, referrers. A household pair
--- is unordered and stands once; a referrer is one_id, the referred related_one_id.
+-- Persons who belong together without being one: families, who share a phone,
+-- referrers.
+-- A household pair is unordered and stands once; a referrer is one_id, the referred
+-- related_one_id; of those who share a hub's phone each stands with the first.
 with
     identifiers as (
         select e.*, m.one_id
@@ -29,6 +31,33 @@ with
             on b.identifier_value = p.identifier_value
             and b.one_id <> p.one_id
         where b.reason = 'backup_phone'
+    ),
+
+    shared as (
+        select
+            least(l.one_id, r.one_id) as one_id,
+            greatest(l.one_id, r.one_id) as related_one_id,
+            case
+                when x.reason = 'hub' then 'shared_phone' else 'household'
+            end as relationship,
+            concat(
+                x.identifier_type, ' of ', x.source, ':', x.entity, ':', x.record_key
+            ) as evidence
+        from {{ source("identity", "refused_links") }} as x
+        inner join {{ ref("identifiers") }} as d using (identifier_type)
+        inner join
+            {{ ref("bridge_user_records") }} as l
+            on x.source = l.source
+            and x.entity = l.entity
+            and x.record_key = l.record_key
+        inner join
+            {{ ref("bridge_user_records") }} as r
+            on x.other_source = r.source
+            and x.other_entity = r.entity
+            and x.other_record_key = r.record_key
+        where
+            d.over_limit = 'relationship_only'
+            and (x.reason = 'hub' or x.reason like 'different/_%' escape '/')
     ),
 
     referrals as (
@@ -77,6 +106,9 @@ from
     (
         select *
         from households
+        union all
+        select *
+        from shared
         union all
         select *
         from referrers

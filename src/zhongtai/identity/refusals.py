@@ -1,0 +1,148 @@
+"""What was not linked and why: refused links, and values that several persons share."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from zhongtai.identity.components import Graph, Sources
+    from zhongtai.runs import Run
+
+# A hub is told as a star: each record that names it against the one whose key comes first.
+_LIST_HUB_LINKS = """
+create or replace temp table identity_hub_links as
+with dropped as (
+    select f.record_no, f.value_hash, f.type_no, 'hub' as reason
+    from identity_facts as f
+    semi join identity_hubs as h using (value_hash)
+    anti join identity_kept as k using (value_hash, record_no)
+    union all
+    select f.record_no, f.value_hash, f.type_no, 'too_many_values'
+    from identity_facts as f
+    semi join identity_overfull as o using (value_hash, record_no)
+    anti join identity_hubs as h using (value_hash)
+),
+ranked as (
+    select
+        f.value_hash,
+        f.record_no,
+        row_number() over (
+            partition by f.value_hash order by n.source, n.entity, n.record_key
+        ) as place,
+    from identity_facts as f
+    inner join identity_nodes as n using (record_no)
+    where f.value_hash in (select value_hash from dropped)
+),
+-- the first two: one of them is another record than the one in hand
+centres as (select * from ranked where place <= 2)
+select d.record_no as right_no, c.record_no as left_no, d.type_no, d.reason
+from dropped as d
+inner join centres as c on d.value_hash = c.value_hash and d.record_no <> c.record_no
+qualify row_number() over (partition by d.record_no, d.value_hash order by c.place) = 1
+"""
+
+_WRITE_REFUSED = """
+create or replace table identity.refused_links as
+with refused as (
+    select
+        left_no,
+        right_no,
+        type_no,
+        case when is_successive and reason like 'different_%' then 'recycled' else reason end
+            as reason,
+    from identity_refusals
+    union all
+    select left_no, right_no, type_no, reason from identity_hub_links
+)
+select distinct
+    l.source,
+    l.entity,
+    l.record_key,
+    r.source as other_source,
+    r.entity as other_entity,
+    r.record_key as other_record_key,
+    t.identifier_type,
+    x.reason,
+    $run_id::varchar as run_id,
+from (
+    select left_no, right_no, type_no, reason from refused
+    union all
+    select right_no, left_no, type_no, reason from refused
+) as x
+inner join identity_placed as l on x.left_no = l.record_no
+inner join identity_placed as r on x.right_no = r.record_no
+inner join identity_types as t using (type_no)
+where
+    l.component <> r.component
+    -- a pair is told once, the smaller key first
+    and (l.source, l.entity, l.record_key) < (r.source, r.entity, r.record_key)
+"""
+
+_WRITE_SHARED = """
+create or replace table identity.shared_values as
+with shared as (
+    select value_hash, 'hub' as sharing, over_limit, holders from identity_hubs
+    union all
+    select v.value_hash, 'household', null, count(*) + 1
+    from identity_refusals as x
+    inner join identity_values as v using (value_no)
+    where not x.is_successive and x.reason like 'different_%'
+    group by v.value_hash
+)
+select
+    n.identifier_type,
+    n.identifier_scope,
+    n.identifier_value,
+    s.sharing,
+    s.over_limit,
+    s.holders,
+from shared as s
+inner join identity_named_values as n using (value_hash)
+union all
+select distinct
+    identifier_type,
+    identifier_scope,
+    identifier_value,
+    'blocked',
+    null,
+    null,
+from {evidence}
+where {blocked}
+"""
+
+_WRITE_KEPT = """
+create or replace table identity.kept_evidence as
+select distinct n.source, n.entity, n.record_key, v.identifier_type, v.identifier_value
+from identity_kept as k
+inner join identity_nodes as n using (record_no)
+inner join identity_named_values as v using (value_hash)
+"""
+
+# Which values are shared, by their hash; only those are looked up in the evidence.
+_NAME_SHARED = """
+create or replace temp table identity_named_values as
+select distinct {value_hash} as value_hash, identifier_type, identifier_scope, identifier_value
+from {evidence}
+where {value_hash} in (
+    select value_hash from identity_hubs
+    union
+    select v.value_hash
+    from identity_refusals inner join identity_values as v using (value_no)
+)
+"""
+
+
+def write_refusals(
+    connection: "duckdb.DuckDBPyConnection", sources: "Sources", graph: "Graph", run: "Run"
+) -> None:
+    """Write identity.refused_links, shared_values and kept_evidence of the resolution in hand."""
+    connection.execute(_LIST_HUB_LINKS)
+    connection.execute(_WRITE_REFUSED, {"run_id": run.run_id})
+    words = {
+        "evidence": sources.evidence,
+        "value_hash": graph.value_hash,
+        "blocked": graph.blocked,
+    }
+    connection.execute(_NAME_SHARED.format(**words))
+    connection.execute(_WRITE_SHARED.format(**words))
+    connection.execute(_WRITE_KEPT)
