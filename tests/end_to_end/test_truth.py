@@ -120,7 +120,9 @@ def test_every_delivery_balances_and_its_quarantined_rows_have_reasons(home: Hom
 # --- persons ---------------------------------------------------------------------------------
 
 
-def test_persons_are_the_true_components_pair_for_pair(world: World, home: Home) -> None:
+def test_no_id_holds_two_persons_and_what_is_not_contested_is_whole(
+    world: World, home: Home
+) -> None:
     with home.open() as connection:
         joined = (
             f"(from {world.truth('records')} join profiles.bridge_user_records"
@@ -129,20 +131,22 @@ def test_persons_are_the_true_components_pair_for_pair(world: World, home: Home)
         mixed = rows(
             connection,
             f"select one_id, count(*) from {joined} group by one_id"
-            " having count(distinct component_unguarded) > 1",
+            " having count(distinct person_id) > 1",
         )
         torn = rows(
             connection,
-            f"select component_unguarded, count(*) from {joined} group by component_unguarded"
-            " having count(distinct one_id) > 1",
+            f"select component, count(*) from {joined} where not is_contested"
+            " group by component having count(distinct one_id) > 1",
         )
         linked = rows(
             connection,
-            f"select count(*) - count(distinct component_unguarded) from {joined}",
+            f"select count(*) - count(distinct component) from {joined} where not is_contested",
         )
-    assert not mixed, "records of several components have one id"
+        refused = rows(connection, "select count(*) from profiles.fct_refused_links")
+    assert not mixed, "records of several persons have one id"
     assert not torn, "records of one component have several ids"
     assert linked[0][0] > 100, "the world has records to link"
+    assert refused[0][0] > 0, "the world has links to refuse"
 
 
 def test_every_person_record_is_in_the_bridge_and_organisations_in_theirs(
