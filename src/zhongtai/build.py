@@ -105,12 +105,14 @@ def build_candidate(
 
     _ready_working_file(settings)
     warehouse.prepare(settings, contracts, run)
+    snapshot_id = make_snapshot_id(run.as_of, run.run_id, inputs.fingerprint)
+    warehouse.name_snapshot(settings, snapshot_id, run, inputs.taken_at)
     for step in STEPS:
         progress(f"build {step}")
         run_step(settings, run, step)
     with warehouse.open_build(settings) as build, connect(settings, autocommit=True) as ledger:
         candidate = Candidate(
-            make_snapshot_id(run.as_of, run.run_id, inputs.fingerprint),
+            snapshot_id,
             run.run_id,
             run.as_of,
             inputs.fingerprint,

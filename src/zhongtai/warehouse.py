@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +29,16 @@ _PART_METADATA = {
     "_key_hash": "bigint",
     "_delivery_id": "varchar",
 }
-_MIRRORED = ("deliveries", "parts", "quarantine", "runs", "snapshots", "gate_results")
+_MIRRORED = (
+    "deliveries",
+    "parts",
+    "quarantine",
+    "runs",
+    "snapshots",
+    "gate_results",
+    "gate_measures",
+)
+_NEXT_SNAPSHOT = "snapshot_id varchar, run_id varchar, as_of timestamp, created_at timestamp"
 # Sorts deliveries: by the source's own export time, then path, then arrival. A tab sorts before any
 # character that a path holds, so a path never overtakes the longer path that it begins.
 _DELIVERY_ORDER = (
@@ -114,6 +124,7 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
             " ?::timestamp as as_of",
             [run.run_id, run.as_of.replace(tzinfo=None)],
         )
+        build.execute(f"create or replace table meta.next_snapshot ({_NEXT_SNAPSHOT})")
         for table in _MIRRORED:
             _mirror(ledger, build, table)
         _write_known_values(build, contracts)
@@ -128,6 +139,21 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
             _create_raw_view(settings, build, contract, unseen)
             _expect(build, contract, fingerprint, unseen)
         build.execute("commit")
+
+
+def name_snapshot(settings: Settings, snapshot_id: str, run: Run, created_at: datetime) -> None:
+    """Tell the models which snapshot they make, so that it can list itself.
+
+    `created_at` is an aware instant. Called between `prepare` and the models of metrics.
+    """
+    instants = (run.as_of, created_at)
+    with open_build(settings) as build:
+        build.execute("create schema if not exists meta")
+        build.execute(f"create or replace table meta.next_snapshot ({_NEXT_SNAPSHOT})")
+        build.execute(
+            "insert into meta.next_snapshot values (?, ?, ?, ?)",
+            [snapshot_id, run.run_id, *(i.astimezone(UTC).replace(tzinfo=None) for i in instants)],
+        )
 
 
 def record_staged(settings: Settings, tables: Iterable[str]) -> None:

@@ -25,6 +25,16 @@ _OTHERS = {
         " rows_in bigint, rows_loaded bigint, rows_quarantined bigint, rows_duplicate bigint,"
         " rows_suppressed bigint, max_event_at timestamp, loaded_at timestamp, run_id varchar"
     ),
+    "meta.snapshots": (
+        "snapshot_id varchar, run_id varchar, state varchar, as_of timestamp,"
+        " identity_version varchar, content_hash varchar, because varchar, created_at timestamp,"
+        " published_at timestamp"
+    ),
+    "meta.next_snapshot": (
+        "snapshot_id varchar, run_id varchar, as_of timestamp, created_at timestamp"
+    ),
+    "meta.gate_measures": "run_id varchar, measure varchar, value double",
+    "identity.version": "identity_version varchar",
     "meta.quarantine": (
         "delivery_id varchar, level varchar, rule varchar, column_name varchar, reason varchar,"
         " severity varchar, rows bigint, replayed_rows bigint"

@@ -362,34 +362,6 @@ def test_a_person_is_in_the_pool_of_the_latest_valid_lead(
     assert (row["nurture_pool"], row["lead_tier"]) == (pool, tier)
 
 
-def test_a_source_is_late_when_nothing_came_within_its_limit(bench: Bench) -> None:
-    day = {"source": "crm", "owner": "o", "fresh_within_minutes": 24 * 60}
-    bench.given("meta.contracts", [day | {"entity": e} for e in ("a", "b", "c")])
-    came = {"a": "2026-08-31T00:00", "b": "2026-08-30T23:59:59"}
-    bench.given(
-        "meta.deliveries",
-        [
-            {"source": "crm", "entity": e, "status": "loaded", "modified_at": as_utc(at)}
-            for e, at in came.items()
-        ],
-    )
-    found = {row["entity"]: row["status"] for row in bench.build("meta_freshness")}
-    assert found == {"a": "fresh", "b": "late", "c": "never"}
-
-
-def test_the_quarantine_is_counted_per_file_and_reason(bench: Bench) -> None:
-    at = as_utc("2026-08-31T23:59")
-    file = {"source": "crm", "entity": "leads", "file": "x.csv", "loaded_at": at}
-    bench.given("meta.deliveries", [file | {"delivery_id": d} for d in ("1", "2")])
-    row = {"level": "row", "rule": "r", "reason": "no key", "replayed_rows": 0}
-    bench.given(
-        "meta.quarantine",
-        [row | {"delivery_id": "1", "rows": 2}, row | {"delivery_id": "2", "rows": 3}],
-    )
-    found = only(bench.build("meta_quarantine_daily"))
-    assert (found["date"], found["rows"]) == (date(2026, 8, 31), 5)
-
-
 def test_every_measure_of_a_shared_table_is_in_the_catalogue(project: Project) -> None:
     with (project.root / "seeds" / "metric_catalogue.csv").open(encoding="utf-8") as file:
         catalogue = {(row["table_name"], row["column_name"]) for row in csv.DictReader(file)}
