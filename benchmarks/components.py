@@ -49,7 +49,7 @@ def write_evidence(file: Path, shape: str, records: int, edges: int) -> None:
             " 'mobile' as identifier_type, '' as identifier_scope,"
             f" '+861' || lpad(({value})::varchar, 10, '0') as identifier_value,"
             " timestamp '2026-01-01' as first_seen_at, timestamp '2026-01-01' as last_seen_at,"
-            " 1 as record_count, false as is_verified"
+            " 1 as record_count, false as is_verified, false as needs_name"
             f" from range({edges}) as t(i)"
         )
 

@@ -57,7 +57,7 @@ class Identity:
                 f"(select distinct {subject}, identifier_type, '' as identifier_scope,"
                 " identifier_value, timestamp '2025-02-02' as first_seen_at,"
                 " timestamp '2025-02-02' as last_seen_at, 1 as record_count,"
-                " false as is_verified from evidence_in)"
+                " false as is_verified, false as needs_name from evidence_in)"
             ),
         )
         return resolve_records(

@@ -27,6 +27,7 @@ class Named:
     last: str = ""
     scope: str = ""
     is_verified: bool = False
+    needs_name: bool = False
 
 
 @dataclass(frozen=True)
@@ -110,7 +111,7 @@ def resolve_people(
         " birth_date::date as birth_date from people)",
         evidence=f"(select {subject}, identifier_type, identifier_scope, identifier_value,"
         " first_seen_at::timestamp as first_seen_at, last_seen_at::timestamp as last_seen_at,"
-        " 1 as record_count, is_verified from named)",
+        " 1 as record_count, is_verified, needs_name from named)",
         owners="(select 'mobile' as identifier_type, '' as identifier_scope,"
         " value as identifier_value, name from known)",
         must_links=f"({pair} musts)",
@@ -146,6 +147,7 @@ _EVIDENCE = pa.schema(
         *((c, pa.string()) for c in ("record_key", "identifier_type", "identifier_scope")),
         *((c, pa.string()) for c in ("identifier_value", "first_seen_at", "last_seen_at")),
         ("is_verified", pa.bool_()),
+        ("needs_name", pa.bool_()),
     ]
 )
 _OWNERS = pa.schema([("value", pa.string()), ("name", pa.string())])
@@ -167,6 +169,7 @@ def _evidence(records: Mapping[str, Person]) -> Iterator[dict[str, object]]:
                 "first_seen_at": named.first,
                 "last_seen_at": named.last or named.first,
                 "is_verified": named.is_verified,
+                "needs_name": named.needs_name,
             }
 
 

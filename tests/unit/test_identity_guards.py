@@ -217,6 +217,38 @@ def test_a_nameless_record_goes_to_who_uses_the_number_clearly_more() -> None:
     assert "ambiguous" in resolve_people(even).reasons()
 
 
+def test_a_backup_phone_links_only_with_the_name() -> None:
+    backup = Named("mobile", "+8613000000009", needs_name=True)
+    people = {
+        "contact": record(backup, "unionid:U", name="王伟"),
+        "referral": record(HUB, name="王伟"),
+        "wife": record(HUB, name="李娜"),
+        "nameless": record(backup, "unionid:V"),
+    }
+    found = resolve_people(people)
+    assert found.groups == {
+        frozenset({"contact", "referral"}),
+        frozenset({"wife"}),
+        frozenset({"nameless"}),
+    }
+
+
+def test_two_accounts_that_proved_different_phones_are_two_persons() -> None:
+    people = {
+        "his": record(Named("mobile", "+8613000000001", is_verified=True), "login_id:1"),
+        "order": record("mobile:+8613000000001", HUB),
+        "hers": record(Named("mobile", "+8613000000009", is_verified=True), "login_id:2"),
+    }
+    found = resolve_people(people)
+    assert found.groups == {frozenset({"his", "order"}), frozenset({"hers"})} or found.groups == {
+        frozenset({"his"}),
+        frozenset({"order", "hers"}),
+    }
+    assert found.reasons() == {"different_verified_mobile"}
+    blind = with_type("mobile", contradicted_by=frozenset({"name"}))
+    assert resolve_people(people, blind).together("his", "hers")
+
+
 def test_decisions_join_and_part_whatever_the_evidence_says() -> None:
     people = {"a": record("id_card:1"), "b": record("id_card:2"), "c": record("id_card:2")}
     joined = resolve_people(people, must=(("a", "b"),))

@@ -26,7 +26,8 @@ def write_evidence(settings: Settings, **values_of: list[str]) -> None:
             "create or replace table intermediate.int_identity_evidence (source varchar,"
             " entity varchar, record_key varchar, identifier_type varchar,"
             " identifier_scope varchar, identifier_value varchar, first_seen_at timestamp,"
-            " last_seen_at timestamp, record_count bigint, is_verified boolean, is_edge boolean)"
+            " last_seen_at timestamp, record_count bigint, is_verified boolean, is_edge boolean,"
+            " reason varchar)"
         )
         build.execute(
             "create or replace table intermediate.int_identity_owners (identifier_type varchar,"
@@ -43,7 +44,7 @@ def write_evidence(settings: Settings, **values_of: list[str]) -> None:
                 build.execute(
                     "insert into intermediate.int_identity_evidence values ('crm', 'leads', ?,"
                     " 'mobile', '', ?, timestamp '2026-01-01', timestamp '2026-01-01', 1, false,"
-                    " not starts_with(?, 'backup'))",
+                    " not starts_with(?, 'taken back'), null)",
                     [key, value, value],
                 )
 
@@ -106,7 +107,7 @@ def test_after_a_rollback_ids_of_the_withdrawn_map_are_not_reused(
 
 
 def test_companies_and_values_that_are_no_edge_link_nothing(settings: Settings, run: Run) -> None:
-    write_evidence(settings, a=["backup 1"], b=["backup 1"], company=["1"])
+    write_evidence(settings, a=["taken back 1"], b=["taken back 1"], company=["1"])
     report = identity.resolve(settings, run)
     assert (report.records, report.persons) == (2, 2)
 

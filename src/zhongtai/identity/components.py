@@ -33,8 +33,8 @@ class Sources:
 
     `records`: source, entity, record_key, first_seen_at, name, birth_date; one row each.
     `evidence`: source, entity, record_key, identifier_type, identifier_scope, identifier_value,
-    first_seen_at, last_seen_at, record_count, is_verified; one row per record and value, of
-    records among `records`.
+    first_seen_at, last_seen_at, record_count, is_verified, needs_name; one row per record and
+    value, of records among `records`. What needs_name links only records of one full name.
     `owners`: who is known to own a value (identifier_type, identifier_scope, identifier_value,
     name).
     `must_links`, `cannot_links`: what people decided (source, entity, record_key, other_source,
@@ -75,7 +75,7 @@ create or replace temp table identity_value_counts as
 select {value_hash} as value_hash, any_value(type_no) as type_no, count(*) as record_count
 from {evidence}
 inner join identity_types using (identifier_type)
-where {usable}
+where {usable} and not needs_name
 group by identifier_type, identifier_scope, identifier_value
 """
 
@@ -96,6 +96,7 @@ select
     e.last_seen_at,
     e.record_count,
     e.is_verified,
+    e.needs_name,
 from (
     select
         {node_hash} as node_hash,
@@ -106,12 +107,33 @@ from (
         last_seen_at,
         record_count,
         is_verified,
+        needs_name,
     from {evidence}
     inner join identity_types using (identifier_type)
     where {usable}
 ) as e
 inner join identity_nodes as n using (node_hash)
 """
+
+# A value that somebody else may hold as well (a backup phone) joined with a name is a value of its
+# own: it links the records that agree on both.
+_NAME_VALUES = (
+    """
+create or replace temp table identity_named_facts as
+select f.* replace (hash(f.value_hash, n.name) as value_hash)
+from identity_facts as f
+inner join identity_nodes as n using (record_no)
+where
+    n.is_full_name
+    and f.value_hash in (select value_hash from identity_facts where needs_name)
+""",
+    "delete from identity_facts where needs_name",
+    "insert into identity_facts select * from identity_named_facts",
+    """
+insert into identity_value_counts
+select value_hash, any_value(type_no), count(*) from identity_named_facts group by value_hash
+""",
+)
 
 _LIST_OWNERS = """
 create or replace temp table identity_owners as
@@ -253,7 +275,7 @@ def _number_nodes(
             f"{row[0] if row else 0} records of identity resolution share a key with another one",
             hint="each (source, entity, record_key) may occur once in int_identity_records",
         )
-    for statement in (_LIST_FACTS, _LIST_OWNERS):
+    for statement in (_LIST_FACTS, *_NAME_VALUES, _LIST_OWNERS):
         connection.execute(statement.format(**words))
     for kind, pairs in (("must", sources.must_links), ("cannot", sources.cannot_links)):
         connection.execute(_NUMBER_PAIRS.format(kind=kind, pairs=pairs))

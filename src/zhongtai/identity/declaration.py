@@ -19,7 +19,8 @@ OverLimit = Literal["drop_edge", "keep_newest", "relationship_only"]
 # What contradicts beside identifier types: attributes of the records themselves.
 NAME = "name"
 BIRTH_DATE = "birth_date"
-ATTRIBUTES = (NAME, BIRTH_DATE)
+VERIFIED_MOBILE = "verified_mobile"
+ATTRIBUTES = (NAME, BIRTH_DATE, VERIFIED_MOBILE)
 ANY_TYPE = "*"
 _OVER_LIMIT = ("drop_edge", "keep_newest", "relationship_only")
 _STATUS = ("edge", "known")

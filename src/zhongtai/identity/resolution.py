@@ -19,7 +19,10 @@ if TYPE_CHECKING:
 
 _SOURCES = Sources(
     records="(select * from intermediate.int_identity_records where not is_organisation)",
-    evidence="(select * from intermediate.int_identity_evidence where is_edge)",
+    evidence=(
+        "(select *, not is_edge as needs_name from intermediate.int_identity_evidence"
+        " where is_edge or reason = 'backup_phone')"
+    ),
     owners="intermediate.int_identity_owners",
 )
 

@@ -7,11 +7,14 @@ import numpy as np
 import pyarrow as pa
 
 from zhongtai.identity.clusters import Clusters, Rule, labels_of
-from zhongtai.identity.declaration import Declaration
+from zhongtai.identity.declaration import VERIFIED_MOBILE, Declaration
 from zhongtai.identity.settlement import Link, Refusal, settle
 
 if TYPE_CHECKING:
     import duckdb
+
+# Stands for "mobiles that an account proved to hold" among the numbers of the types.
+VERIFIED = 255
 
 _FIND_SUSPECTS = """
 create or replace temp table identity_suspects as
@@ -41,6 +44,15 @@ limited as (
             or (count(*) > t.max_values and count(distinct f.value_hash) > t.max_values)
         )
 ),
+proven as (
+    select p.component
+    from identity_facts as f
+    inner join identity_types as t using (type_no)
+    inner join identity_partition as p using (record_no)
+    where f.is_verified and t.identifier_type = 'mobile'
+    group by p.component
+    having min(f.value_hash) <> max(f.value_hash)
+),
 rested as (
     select l.record_no
     from identity_links as l
@@ -62,6 +74,8 @@ parted as (
 select component from named
 union
 select component from limited
+union
+select component from proven
 union
 select p.component from rested inner join identity_partition as p using (record_no)
 union
@@ -87,6 +101,12 @@ from identity_facts as f
 inner join identity_types as t using (type_no)
 inner join identity_suspect_nodes as s using (record_no)
 where t.max_values is not null or t.contradicts
+union all
+select s.node, {verified}, 0, f.value_hash
+from identity_facts as f
+inner join identity_types as t using (type_no)
+inner join identity_suspect_nodes as s using (record_no)
+where f.is_verified and t.identifier_type = 'mobile'
 """
 
 _LIST_LINKS = """
@@ -143,7 +163,8 @@ def settle_suspects(connection: "duckdb.DuckDBPyConnection", declaration: Declar
 def rules_of(declaration: Declaration) -> Mapping[int, Rule]:
     """The rules of each type by its number."""
     numbers = {one.name: number for number, one in declaration.numbered()}
-    return {
+    numbers[VERIFIED_MOBILE] = VERIFIED
+    rules = {
         number: Rule(
             one.name,
             one.max_values,
@@ -153,6 +174,7 @@ def rules_of(declaration: Declaration) -> Mapping[int, Rule]:
         )
         for number, one in declaration.numbered()
     }
+    return rules | {VERIFIED: Rule(VERIFIED_MOBILE, None, None, frozenset(), frozenset())}
 
 
 def _describe(connection: "duckdb.DuckDBPyConnection", clusters: Clusters, nodes: pa.Table) -> None:
@@ -162,7 +184,7 @@ def _describe(connection: "duckdb.DuckDBPyConnection", clusters: Clusters, nodes
     for node, day in enumerate(nodes["birth_date"].to_pylist()):
         if day is not None:
             clusters.give_birth_date(node, day)
-    traits = connection.execute(_LIST_TRAITS).fetchnumpy()
+    traits = connection.execute(_LIST_TRAITS.format(verified=VERIFIED)).fetchnumpy()
     for node, type_no, scope, value in zip(
         *(traits[c].tolist() for c in ("node", "type_no", "scope_hash", "value_hash")), strict=True
     ):

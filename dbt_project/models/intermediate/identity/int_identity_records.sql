@@ -62,13 +62,18 @@ with
     )
 
 select
-    source,
-    entity,
-    record_key,
-    first_seen_at,
-    last_seen_at,
-    name,
-    birth_date,
-    organisation_key is not null as is_organisation,
-    organisation_key
-from subjects
+    s.source,
+    s.entity,
+    s.record_key,
+    s.first_seen_at,
+    s.last_seen_at,
+    coalesce(s.name, h.name) as name,
+    s.birth_date,
+    s.organisation_key is not null as is_organisation,
+    s.organisation_key
+from subjects as s
+left join
+    {{ ref("int_identity_hints") }} as h
+    on s.source = h.source
+    and s.entity = h.entity
+    and s.record_key = h.record_key
