@@ -6,8 +6,12 @@ from typing import Any
 
 import duckdb
 import jinja2
+import pyarrow as pa
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
+from zhongtai.ingest.moments import read_times
 from zhongtai.ingest.times import time_expression
 
 MACROS = Path(__file__).parents[2] / "dbt_project" / "macros"
@@ -85,3 +89,36 @@ def test_staging_reads_the_same_time(staging_macros: Any, spelling: str) -> None
     sql = f"select {read_there} from (select {tidy} as t from (select ? as x))"
     staged = duckdb.execute(sql, [spelling]).fetchone()
     assert staged == (read(spelling),)
+
+
+def numbers(low: int, high: int, width: int) -> st.SearchStrategy[str]:
+    return st.integers(low, high).map(lambda number: f"{number:0{width}d}")
+
+
+dates = st.tuples(numbers(1890, 2210, 4), numbers(0, 13, 2), numbers(0, 32, 2))
+clocks = st.tuples(numbers(0, 25, 2), numbers(0, 61, 2), numbers(0, 61, 2)).map(":".join)
+written = st.builds(
+    "{}{}{}{}".format,
+    st.builds(lambda parts, sign: sign.join(parts), dates, st.sampled_from("-/.")),
+    st.sampled_from(["", " ", "T", "t", "  "]),
+    st.one_of(st.just(""), clocks, clocks.map(lambda clock: clock[:5])),
+    st.sampled_from(["", "", "Z", "+08:00", "-08:0", "+0800", "-99:99", ".5", "Z0"]),
+)
+epochs = st.one_of(
+    st.integers(-10, 10**14).map(str), numbers(0, 10**13 - 1, 13), st.just(" 177000000000")
+)
+
+
+@given(texts=st.lists(st.one_of(written, epochs, st.none(), st.sampled_from([*SPELLINGS]))))
+@example(texts=["2024-02-29", "2023-02-29", "1900-02-29", "2000-02-29", "2026-04-31"])
+@settings(max_examples=200, deadline=None)
+@pytest.mark.parametrize("kind", ["ts", "ms"])
+def test_a_batch_of_times_is_read_as_the_expression_reads_each(
+    kind: str, texts: list[str | None]
+) -> None:
+    column = pa.array([*texts, "2026-03-05"], pa.string()).slice(0, len(texts))
+    with duckdb.connect() as connection:
+        read = read_times(connection, column, kind)
+        connection.register("given", pa.table({"x": column}))
+        expected = connection.sql(f"select {time_expression('x', kind)} as t from given")
+        assert read.to_pylist() == expected.to_arrow_table()["t"].to_pylist()

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from reader_cases import CONTRACTS, Outcome, read_bytes, read_file
 
 from zhongtai.readers import FileRejected, adf, count_rows, open_reader
+from zhongtai.readers.markup import Tags
 
 LEADS = CONTRACTS["crm.adf_leads"]
 FULL = """<prospect status="new">
@@ -208,6 +209,123 @@ def test_good_and_refused_prospects_are_all_that_is_counted(
     path = tmp_path_factory.mktemp("adf") / "leads.xml"
     path.write_text(f"<adf>{body}</adf>")
     read_file(LEADS, path)
-    text = path.read_text()
+    text = path.read_bytes()
     blocks = [text[i : i + size] for i in range(0, len(text), size)]
-    assert list(adf.split_prospects(iter(blocks))) == list(adf.split_prospects(iter([text])))
+    assert cut(blocks) == cut([text])
+
+
+def cut(blocks: list[bytes]) -> list[str]:
+    """The texts of the prospects of a file that is read in these blocks."""
+    markups = adf.cut_prospects(iter(blocks), Tags())
+    return [markup.text(at) for markup in markups for at in range(len(markup.first))]
+
+
+NAMES = [
+    "<name>{1}</name>",
+    '<name part="full">  Ann\u3000{1}\u00a0</name>',
+    "<name/>",
+    '<name part="last">{1}</name><name part="first">Lee</name>',
+    '<name part="first">Ann</name><name part="last">{1}</name><name part="middle"> </name>',
+    '<name part="first">Ann</name><Name PART="last">王</Name>',
+]
+PHONES = [
+    "<phone>{1}</phone>",
+    '<phone type="voice">2</phone><phone Type="CellPhone">{1}</phone>',
+    '<phone type="cell"/><phone>4</phone>',
+    "<phone>\n {1}</phone>",
+    "<phone><a>6</a><b>{1}</b></phone>",
+]
+PLACES = [
+    "<address>路1  号\t{1}</address>",
+    "<address>\n <city>{1}</city>\n</address>",
+    '<address><street line="1">路 1</street><street line="2">{1}</street></address>',
+    "<address><street>a</street><street></street><country>{1}</country></address>",
+    "<address>x<city>y</city></address>",
+]
+COMMENTS = [
+    "<comments>a &amp; b</comments>",
+    "<comments>b\r\nc</comments>",
+    "<comments><![CDATA[<b>]]></comments>",
+    "<comments>x<![CDATA[ & ]]>y<!-- no --></comments>",
+    "<comments>a<br/>b</comments>",
+    "<comments>1 < 2 > 0</comments>",
+    "<comments>&nbsp;&#20013;&#0;</comments>",
+    "<comments> \u2003</comments>",
+    '<comments a="&gt;">\ufffd</comments>',
+    "<comments>\ue0001\ue001</comments>",
+    "<comments>\x01\uffff</comments>",
+]
+IDS = [
+    '<id source="s">{0}</id>',
+    '<id sequence="{0}" SOURCE="平台">{0}</id>',
+    "<id>{0}</id>",
+    '<id source="">{0}</id>',
+    "<ID source='s{0}'>{0}</ID>",
+    '<id source="a&amp;b">{0}</id>',
+    "<id source=s>{0}</id>",
+    "<x:id>{0}</x:id>",
+    "<id source='>'>{0}</id>",
+]
+OTHERS = [
+    "<vehicle interest='sell'><make>O</make></vehicle><vehicle><make>N</make></vehicle>",
+    '<vehicle interest="Buy"><make>N"\\\n</make><trim/></vehicle>',
+    "<note>a</note>" * 2,
+    '<vendor><id>D1</id><vendorname>店 "1"\\</vendorname></vendor>',
+    "<odd>",
+    "text",
+    "<?pi a?>",
+    "<a><b>1</b><b>2</b></a>",
+    "<provider><name>P</name></provider>",
+]
+
+
+def some(parts: list[str], least: int = 0, most: int = 1) -> st.SearchStrategy[str]:
+    return st.lists(st.sampled_from(parts), min_size=least, max_size=most).map("".join)
+
+
+contacts = st.tuples(some(NAMES), some(PHONES), some(PLACES)).map("".join)
+customers = st.tuples(contacts, some(COMMENTS)).map(
+    lambda parts: f"<customer><contact>{parts[0]}</contact>{parts[1]}</customer>"
+)
+bodies = st.tuples(some(IDS, 1), customers, some(OTHERS, 0, 2)).map("".join)
+openings = st.sampled_from(["<prospect>", "<prospect>", '<Prospect status="new">'])
+
+
+@given(
+    shapes=st.lists(st.tuples(openings, bodies), min_size=1, max_size=4),
+    order=st.lists(
+        st.tuples(st.integers(0, 3), st.sampled_from(["", " ", "王", "Ann", "&lt;", "\u200b"])),
+        min_size=1,
+        max_size=20,
+    ),
+    gap=st.sampled_from(["", "\n  ", "\u3000"]),
+)
+@settings(max_examples=300, deadline=None)
+def test_prospects_read_together_come_out_as_one_by_one(
+    tmp_path_factory: pytest.TempPathFactory,
+    shapes: list[tuple[str, str]],
+    order: list[tuple[int, str]],
+    gap: str,
+) -> None:
+    path = tmp_path_factory.mktemp("adf") / "leads.xml"
+    texts = []
+    for number, (which, word) in enumerate(order):
+        opening, body = shapes[which % len(shapes)]
+        inner = body.replace("{0}", str(number)).replace("{1}", word).replace("><", f">{gap}<")
+        texts.append(f"{opening}{inner}{opening[:9].replace('<', '</')}>")
+    path.write_text(f"<adf>{''.join(texts)}</adf>")
+    together = read_both_ways(path, is_alone=False)
+    assert together == read_both_ways(path, is_alone=True)
+
+
+def read_both_ways(path: Path, *, is_alone: bool) -> tuple[object, ...]:
+    """Everything that is read, or why nothing is; `is_alone` lets no shape be learnt."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("zhongtai.readers.prospects._FEWEST", 1)
+        if is_alone:
+            patch.setattr("zhongtai.readers.prospects.learn_shape", lambda *_: None)
+        try:
+            outcome = read_file(LEADS, path)
+        except FileRejected as rejected:
+            return rejected.rule, rejected.rows_in
+    return outcome.rows, outcome.rejects, outcome.counted

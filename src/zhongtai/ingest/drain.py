@@ -47,7 +47,7 @@ def drain(
     with ExitStack() as stack:
         connection = stack.enter_context(connect(settings, autocommit=True))
         folder = stack.enter_context(open_workspace(settings))
-        workers = stack.enter_context(_open_workers(settings, run, folder))
+        workers = stack.enter_context(open_workers(settings, run, folder))
         settlement = Settlement(
             settings, connection, run, Lake(settings), stack.enter_context(open_duckdb(settings))
         )
@@ -73,13 +73,14 @@ def open_duckdb(settings: Settings, share: int = 1) -> Iterator["duckdb.DuckDBPy
 
 
 @dataclass(frozen=True)
-class _Workers:
+class Workers:
     """A pool whose tasks each borrow a bench of their own."""
 
     pool: ThreadPoolExecutor
     benches: "queue.SimpleQueue[Bench]"
 
     def submit(self, delivery: Delivery) -> "Future[Judgement]":
+        """Judge a delivery as soon as a bench is free."""
         return self.pool.submit(self._judge, delivery)
 
     def _judge(self, delivery: Delivery) -> Judgement:
@@ -91,7 +92,8 @@ class _Workers:
 
 
 @contextmanager
-def _open_workers(settings: Settings, run: Run, folder: Path) -> Iterator[_Workers]:
+def open_workers(settings: Settings, run: Run, folder: Path) -> Iterator[Workers]:
+    """Workers that judge deliveries of the landing zone, unfinished files in `folder`."""
     zone = LandingZone(settings.landing_url)
     words = read_null_words(settings.project_dir)
     benches: queue.SimpleQueue[Bench] = queue.SimpleQueue()
@@ -104,7 +106,7 @@ def _open_workers(settings: Settings, run: Run, folder: Path) -> Iterator[_Worke
         pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="ingest")
         # on an error the files still in the queue are dropped: they will be found again
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)
-        yield _Workers(pool, benches)
+        yield Workers(pool, benches)
 
 
 class _Drain:
@@ -113,7 +115,7 @@ class _Drain:
         settings: Settings,
         contracts: Contracts,
         settlement: Settlement,
-        workers: _Workers,
+        workers: Workers,
         progress: Progress | None,
     ) -> None:
         self._settings = settings

@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongtai.contracts import Column, Contract
-from zhongtai.ingest.times import time_expression
+from zhongtai.ingest.moments import read_times
 
 if TYPE_CHECKING:
     import duckdb
 
 _ALLOWED_AHEAD = timedelta(days=1)
+_BLANK_LEADS = np.isin(np.arange(256), (0xC2, 0xE1, 0xE2, 0xE3))
 # A vocabulary has a handful of words; a column with more distinct values than this holds none.
 _MOST_WORDS = 100_000
 # The rules without a `where`, and what is said of a row that breaks them.
@@ -68,14 +69,14 @@ UNKNOWN_SHAPE = Shape(frozenset(), has_fallback_rows=True)
 
 
 def _may_have_blanks(column: Any) -> bool:
-    """Whether a text array holds a space or any character that is not ASCII."""
+    """Whether a text array holds a space or what the blanks beyond ASCII begin with in UTF-8."""
     data = column.buffers()[2]
     if data is None or not len(column):
         return False
     offsets = np.frombuffer(column.buffers()[1], np.int32)
     first, last = offsets[column.offset], offsets[column.offset + len(column)]
     held = np.frombuffer(data, np.uint8)[first:last]
-    return bool(((held == 0x20) | (held >= 0x80)).any())
+    return bool((held == 0x20).any() or _BLANK_LEADS[held[held >= 0xC2]].any())
 
 
 def record_key_expression(contract: Contract, shape: Shape = UNKNOWN_SHAPE) -> str:
@@ -132,7 +133,8 @@ class RowRules:
         shape = Shape.of(self._contract, batch)
         if shape not in self._queries:
             self._queries[shape] = self._query(shape)
-        duck.register("batch", pa.Table.from_batches([batch]))
+        times = self._times(duck, batch)
+        duck.register("batch", pa.Table.from_batches([batch]).append_column("event_at", times))
         try:
             judged = duck.execute(self._queries[shape]).to_arrow_table()
         finally:
@@ -140,7 +142,7 @@ class RowRules:
         warned = {rule: pc.sum(judged[rule]).as_py() or 0 for rule in self._of("warning")}
         return Verdict(
             _one(judged["key_hash"]).view(pa.int64()),
-            _one(judged["event_at"]),
+            times,
             _one(judged["broken"]),
             warned,
         )
@@ -174,17 +176,15 @@ class RowRules:
         key = record_key_expression(self._contract, shape)
         # MD5 rather than hash(): the value is stored, and hash() changes between versions
         return (
-            "select md5_number_lower(record_key) as key_hash, event_at,"  # noqa: S608 - contracts
-            f" {broken} as broken{warnings}"
-            f" from (select *, {key} as record_key, {self._event_at} as event_at from batch)"
+            "select md5_number_lower(record_key) as key_hash,"  # noqa: S608 - contracts
+            f" {broken} as broken{warnings} from (select *, {key} as record_key from batch)"
         )
 
-    @property
-    def _event_at(self) -> str:
+    def _times(self, duck: "duckdb.DuckDBPyConnection", batch: pa.RecordBatch) -> Any:
         event = self._contract.event_time
         if event is None:
-            return "null::timestamp"
-        return time_expression(quoted(event), self._contract.by_delivered[event].type)
+            return pa.nulls(batch.num_rows, pa.timestamp("us"))
+        return read_times(duck, batch.column(event), self._contract.by_delivered[event].type)
 
     def _offends(self, name: str, shape: Shape) -> str:
         """SQL that is true for an offending row."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
 from zhongtai.readers.bytestream import Lines, StreamError, read_blocks, read_lines
@@ -21,7 +22,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _ESCAPED_BYTE = re.compile("[\ud800-\udfff]")
-_LONG_CHARACTER = re.compile("[\u0800-\ud7ff\ue000-\U0010ffff]")
+# The first byte of a character of three or four bytes is at least this.
+_FIRST_OF_LONG = 0xE0
 _LEGACY = {"gbk": "gb18030", "gb2312": "gb18030", "cp936": "gb18030", "utf-8-sig": "utf-8"}
 
 
@@ -68,7 +70,9 @@ def decide_encoding(path: Path, candidates: tuple[str, ...]) -> Encoding:
     if "utf-8" in codecs_ and _is_mostly_utf8(sample):
         return Encoding("utf-8", others=tuple(c for c in codecs_ if c != "utf-8"))
     legacy = [c for c in codecs_ if c != "utf-8"] or list(codecs_)
-    return Encoding(min(legacy, key=lambda c: sample.decode(c, "replace").count("\ufffd")))
+    if len(legacy) > 1:
+        legacy.sort(key=lambda c: sample.decode(c, "replace").count("\ufffd"))
+    return Encoding(legacy[0])
 
 
 def _sample(path: Path, *, has_choice: bool) -> bytes:
@@ -96,9 +100,10 @@ def _wide_codec(sample: bytes) -> str:
 
 def _is_mostly_utf8(sample: bytes) -> bool:
     """Whether the text is UTF-8, here and there damaged perhaps."""
-    text = sample.decode("utf-8", "surrogateescape")
-    bad = len(_ESCAPED_BYTE.findall(text))
-    return bad <= _BAD_BYTES_PER_CHARACTER * len(_LONG_CHARACTER.findall(text))
+    sound = sample.decode("utf-8", "ignore").encode()
+    bad = len(sample) - len(sound)
+    long_characters = np.count_nonzero(np.frombuffer(sound, np.uint8) >= _FIRST_OF_LONG)
+    return bool(bad <= _BAD_BYTES_PER_CHARACTER * long_characters)
 
 
 def read_text(path: Path, encoding: Encoding, *, returns: bool = False) -> Iterator[TextLines]:

@@ -1,10 +1,17 @@
 """From an ADF prospect to the columns of its contract."""
 
+import html
 import re
-from xml.etree.ElementTree import Element
+from xml.etree.ElementTree import XML, Element, ParseError
 
+# The columns in which any run of blanks becomes one.
+COLLAPSED = ("address",)
+IDEOGRAPHS = "[\u3400-\u9fff\U00020000-\U0003ffff]"
 _SPACES = re.compile(r"\s+")
-_IDEOGRAPH = re.compile("[\u3400-\u9fff\U00020000-\U0003ffff]")
+_IDEOGRAPH = re.compile(IDEOGRAPHS)
+_COMMENTS = re.compile(r"(<comments\b[^>/]*>)(.*?)(</comments\s*>)", re.DOTALL | re.IGNORECASE)
+_ENTITY = re.compile(r"&(?:(#\d+|#x[0-9a-f]+|amp|lt|gt|quot|apos);|(\w+;))?", re.IGNORECASE)
+_FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _GIVEN_AWAY = ("trade-in", "tradein", "sell")
 _MOBILE = ("cellphone", "mobile", "cell")
 _COLUMNS = {
@@ -23,6 +30,43 @@ _VEHICLE_COLUMNS = {
     "vehicle_model": "model",
     "vehicle_trim": "trim",
 }
+
+
+def parse_prospect(text: str) -> Element | None:
+    """The element, or None where the text is not well-formed.
+
+    `text` begins with the tag of the prospect, so no declaration can stand in it, and no entity be
+    defined: the plain parser is safe here, and ten times as fast as a guarded one.
+    """
+    if text[:9].lower() != "<prospect":
+        return None
+    try:
+        return XML(text)
+    except (ParseError, ValueError):
+        return None
+
+
+def escape_comments(text: str) -> str:
+    """Make markup within comments text: HTML there is a value, not structure."""
+
+    def escape(match: re.Match[str]) -> str:
+        if "<![CDATA[" in match[2] or "<" not in match[2]:
+            return match[0]
+        return match[1] + match[2].replace("<", "&lt;").replace(">", "&gt;") + match[3]
+
+    return _COMMENTS.sub(escape, text)
+
+
+def mend_prospect(text: str) -> str:
+    """Escape bare ampersands, resolve the entities of HTML, drop forbidden characters."""
+
+    def resolve(match: re.Match[str]) -> str:
+        if match[1]:
+            return match[0]
+        known = html.unescape(match[0]) if match[2] else match[0]
+        return known if match[2] and known != match[0] else "&amp;" + match[0][1:]
+
+    return _ENTITY.sub(resolve, _FORBIDDEN.sub("", text))
 
 
 def read_prospect(prospect: Element) -> dict[str, str]:
@@ -152,4 +196,9 @@ def _join_address(found: _Found) -> str | None:
     lines = [found.take(street) for street in streets] or [address.text]
     if not len(address):
         found.take(address)
-    return _SPACES.sub(" ", " ".join(line for line in lines if line)).strip()
+    return collapse_blanks(" ".join(line for line in lines if line))
+
+
+def collapse_blanks(text: str) -> str:
+    """The text with single spaces for runs of blanks, and none around it."""
+    return _SPACES.sub(" ", text).strip()
