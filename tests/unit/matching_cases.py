@@ -48,6 +48,7 @@ def model_for(declaration: Declaration, prior: float = 1e-5) -> Model:
         )
     frequencies = {
         "name__surname": Frequencies({"王": 0.07, "欧阳": 0.001}, 0.002),
+        "name__given_sound": Frequencies({"wei": 0.02}, 0.001),
         "name__given": Frequencies({"伟": 0.01}, 0.0005),
     }
     return Model(

@@ -12,6 +12,7 @@ key: id
 comparisons:
   - {column: name, kind: chinese_name, term_frequencies: true, cut_at: 30}
   - {column: birth_date, kind: date}
+  - {column: mobile, kind: mobile}
   - {name: place, kind: place, columns: [dealers, city]}
 blocking:
   - [name.pinyin, place.city]
@@ -32,7 +33,7 @@ def written(folder: Path, text: str) -> Path:
 def test_a_declaration_is_read_with_its_defaults(tmp_path: Path) -> None:
     found = load_declaration(written(tmp_path, RIGHT))
     assert found.name == "persons"
-    assert found.columns == ("id", "name", "birth_date", "dealers", "city")
+    assert found.columns == ("id", "name", "birth_date", "mobile", "dealers", "city")
     assert found.blocking == (("name.pinyin", "place.city"), ("birth_date.value",))
     assert (found.thresholds.accept, found.thresholds.review) == (0.9, 0.8)
     assert found.comparisons[0].cut_at == 30
@@ -45,13 +46,19 @@ def test_a_declaration_is_read_with_its_defaults(tmp_path: Path) -> None:
         ("kind: date", "kind: datum", "persons.yml:5: 'comparisons': kind is 'datum'"),
         ("name.pinyin", "name.sound", "blocks on 'name.sound', expected one of .*name.pinyin"),
         ("sessions: [[birth_date.value]]", "sessions: [name.text]", "must be a list of lists"),
-        ("sessions: [[birth_date.value]]", "sessions: [[place.city]]", "blocks on the list"),
+        ("sessions: [[birth_date.value]]", "sessions: [[mobile.tail]]", "blocks on the list"),
         ("accept: 0.9", "accept: 0.7", "review 0.8 and accept 0.7, expected"),
         ("accept: 0.9", "accept: 2", "'accept' is 2, expected a number from 0 to 1"),
         ("cut_at: 30", "cut: 30", "unknown 'cut'"),
         ("kind: date", "kind: date, edits: [1]", "'edits' goes with text, not with date"),
         ("kind: date", "kind: date, columns: [a, b]", "'date' compares 1 column.s., found 2"),
         ("column: birth_date", "name: name, column: birth_date", "two comparisons are called"),
+        (
+            "key: id",
+            "key: id\nsufficient: [{name: [same]}]",
+            "says 'same', expected one of cut, dif",
+        ),
+        ("key: id", "key: id\nsufficient: [{nom: [equal]}]", "says 'nom', expected one of birth"),
         ("key: id", "key: id\nmax_block: 1", "'max_block' is 1, expected 2 or more"),
     ],
 )

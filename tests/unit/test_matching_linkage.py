@@ -42,7 +42,12 @@ def linked(
         if rows:
             connection.executemany(f"insert into {name} values ({marks})", rows)
     declaration = replace(LIMITS, max_component=largest)
-    report = link(connection, declaration, pairs="p", separations=Separations("a", "d"))
+    report = link(
+        connection,
+        declaration,
+        pairs="(select *, true as is_sufficient from p)",
+        separations=Separations("a", "d"),
+    )
     groups: dict[str, set[str]] = {}
     for key, group in connection.execute("from matching_groups").fetchall():
         groups.setdefault(group, set()).add(key)
@@ -162,6 +167,20 @@ def test_what_is_left_apart_says_why() -> None:
     ]
     assert sum(report.undecided.values()) == len(rows)
     assert report.pairs == len(pairs)
+
+
+def test_an_insufficient_pair_joins_nothing_and_waits_for_a_reviewer() -> None:
+    connection = duckdb.connect()
+    pairs = (
+        "(select 'a' as left_key, 'b' as right_key, 0.99 as probability, true as is_sufficient"
+        " union all select 'b', 'c', 0.99, false union all select 'd', 'e', 0.4, false)"
+    )
+    report = link(connection, LIMITS, pairs=pairs)
+    assert connection.execute("from matching_groups order by 1").fetchall() == [
+        ("a", "a"),
+        ("b", "a"),
+    ]
+    assert report.undecided == {"insufficient": 2}
 
 
 def test_a_row_with_two_cards_agrees_only_with_the_same_two() -> None:

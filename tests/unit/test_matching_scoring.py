@@ -149,7 +149,7 @@ def test_a_frequent_name_weighs_less_than_a_rare_one() -> None:
         for name in ("王伟", "欧阳伟")
         for copy in (1, 2)
     ]
-    found = {pair[0]: values[1] for pair, values in scored(people).items() if values[2] == 5}
+    found = {pair[0]: values[1] for pair, values in scored(people).items() if values[3] == 5}
     assert found["欧阳伟1"] - found["王伟1"] == pytest.approx(6.129, abs=0.01)  # log2(0.07 / 0.001)
 
 

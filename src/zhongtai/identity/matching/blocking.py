@@ -1,5 +1,6 @@
 """Which pairs are compared at all: rows that share a block, within a bound on pairs."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -76,7 +77,9 @@ class BlockReport:
 
 
 def block_pairs(
-    connection: "duckdb.DuckDBPyConnection", declaration: Declaration
+    connection: "duckdb.DuckDBPyConnection",
+    declaration: Declaration,
+    list_columns: Collection[str],
 ) -> tuple[BlockReport, ...]:
     """Write the temp table `matching__blocked` from `matching__features`, each pair once.
 
@@ -84,7 +87,7 @@ def block_pairs(
     more than `max_pairs` pairs, its largest blocks are left out as well, all blocks of one size
     alike, so that the order of the rows decides nothing.
     """
-    connection.execute(_list_blocks(declaration))
+    connection.execute(_list_blocks(declaration, list_columns))
     connection.execute(_COUNT)
     limits = {"max_pairs": declaration.max_pairs, "max_block": declaration.max_block}
     rows = connection.execute(_BOUND, limits).fetchall()
@@ -110,9 +113,9 @@ def block_pairs(
     )
 
 
-def _list_blocks(declaration: Declaration) -> str:
+def _list_blocks(declaration: Declaration, list_columns: Collection[str]) -> str:
     """One row per rule, block and row; a block is the hash of what its rows have in common."""
-    known = block_features(declaration)
+    known = block_features(declaration, list_columns)
     selects = []
     for number, rule in enumerate(declaration.blocking):
         features = [known[reference] for reference in rule]

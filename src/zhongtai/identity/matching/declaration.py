@@ -38,6 +38,7 @@ _KEYS = (
     "max_pairs",
     "max_component",
     "population",
+    "sufficient",
     "thresholds",
     "training",
 )
@@ -76,9 +77,18 @@ class Training:
     pairs: int = 4_000_000  # random pairs that chance agreement is measured on
 
 
+# Per comparison the levels that are good enough; all of its comparisons must hold.
+Sufficiency = tuple[tuple[str, tuple[str, ...]], ...]
+
+
 @dataclass(frozen=True)
 class Declaration:
-    """A whole matching task. `population` is the number of rows that a model is meant for."""
+    """A whole matching task. `population` is the number of rows that a model is meant for.
+
+    Where `sufficient` is not empty a pair may be joined only if one of its entries holds: a
+    family agrees in nearly everything, and weights do not know that its phone, address and
+    surname are one agreement.
+    """
 
     name: str
     key: str
@@ -88,6 +98,7 @@ class Declaration:
     max_pairs: int = 20_000_000
     max_component: int = 1000
     population: int | None = None
+    sufficient: tuple[Sufficiency, ...] = ()
     thresholds: Thresholds = field(default_factory=Thresholds)
     training: Training = field(default_factory=Training)
 
@@ -117,6 +128,7 @@ def load_declaration(file: Path) -> Declaration:
         max_pairs=_at_least_two(top, "max_pairs", 20_000_000),
         max_component=_at_least_two(top, "max_component", 1000),
         population=_at_least_two(top, "population", 0) if "population" in top else None,
+        sufficient=tuple(_read_sufficiency(part) for part in top.sections("sufficient")),
         thresholds=_read_thresholds(top),
         training=_read_training(top),
     )
@@ -135,6 +147,7 @@ def check_declaration(declaration: Declaration, where: str = "the declaration") 
     if not names or not declaration.blocking:
         missing = "comparison" if not names else "blocking rule"
         raise ConfigurationError(f"{where}: no {missing}, expected at least one", hint=HINT)
+    _check_sufficient(declaration, where)
     known = block_features(declaration)
     training = declaration.training
     for rule in (*declaration.blocking, *training.certain, *training.sessions):
@@ -158,6 +171,26 @@ def check_declaration(declaration: Declaration, where: str = "the declaration") 
             f" {limits.accept}, expected 0 ≤ floor ≤ review ≤ accept ≤ 1",
             hint=HINT,
         )
+
+
+def _check_sufficient(declaration: Declaration, where: str) -> None:
+    from zhongtai.identity.matching.levels import level_labels
+
+    labels = {name: set(of.values()) for name, of in level_labels(declaration).items()}
+    for entry in declaration.sufficient:
+        for name, levels in entry:
+            wrong = [level for level in levels if level not in labels.get(name, set())]
+            if name not in labels or wrong:
+                expected = labels.get(name, labels)
+                raise ConfigurationError(
+                    f"{where}: 'sufficient' says {', '.join(wrong) if name in labels else name!r},"
+                    f" expected one of {', '.join(sorted(expected))}",
+                    hint=HINT,
+                )
+
+
+def _read_sufficiency(part: Section) -> Sufficiency:
+    return tuple((name, part.texts(name)) for name in part.keys())  # noqa: SIM118
 
 
 def _read_comparison(part: Section) -> Comparison:

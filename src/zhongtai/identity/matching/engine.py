@@ -1,7 +1,7 @@
 """Splink on our own connection: its settings from a declaration, its tables temporary."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -53,7 +53,9 @@ def drop_temporary(connection: "duckdb.DuckDBPyConnection", prefix: str) -> None
         connection.execute(f'drop table if exists temp."{name}"')
 
 
-def splink_settings(declaration: Declaration, model: Model | None = None) -> dict[str, Any]:
+def splink_settings(
+    declaration: Declaration, list_columns: Collection[str], model: Model | None = None
+) -> dict[str, Any]:
     """Settings for Splink: the levels of the declaration, the weights of the model if given."""
     comparisons = []
     for comparison in declaration.comparisons:
@@ -65,7 +67,7 @@ def splink_settings(declaration: Declaration, model: Model | None = None) -> dic
                 "is_null_level": True,
             }
         ]
-        declared = (*levels_of(comparison), Level("different", "ELSE"))
+        declared = (*levels_of(comparison, list_columns), Level("different", "ELSE"))
         levels += [
             _splink_level(level, weighed[place] if weighed else None)
             for place, level in enumerate(declared)

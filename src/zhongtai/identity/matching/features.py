@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.identity.matching.declaration import HINT, Comparison, Declaration
-from zhongtai.identity.matching.names import write_names
+from zhongtai.identity.matching.names import NAME_PARTS, write_names
 
 if TYPE_CHECKING:
     import duckdb
@@ -20,22 +20,32 @@ _WIDE = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "\u3000"
 _NARROW = "".join(chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)) + " "
 
 _MACROS = (
-    # wide letters are rare and translating is slow, so most texts are only looked at
+    # most texts are as they should be, and looking is faster than folding
     f"""
 create or replace temp macro matching_fold(value) as
-nullif(
-    lower(
-        regexp_replace(
-            case
-                when regexp_matches(value, '[\uff01-\uff5e\u3000]')
-                then translate(value, '{_WIDE}', '{_NARROW.replace("'", "''")}')
-                else value
-            end,
-            '[\\s\u200b-\u200d\ufeff]+', '', 'g'
-        )
-    ),
-    ''
-)
+case
+    when regexp_matches(value, '[\\sA-Z\u200b-\u200d\ufeff\uff01-\uff5e\u3000]')
+    then nullif(
+        lower(
+            regexp_replace(
+                translate(value, '{_WIDE}', '{_NARROW.replace("'", "''")}'),
+                '[\\s\u200b-\u200d\ufeff]+', '', 'g'
+            )
+        ),
+        ''
+    )
+    else nullif(value, '')
+end
+""",
+    # nearly all lists hold one value, and sorting values out is slow
+    """
+create or replace temp macro matching_tidy(list) as
+case
+    when len(list) = 1
+    then if(list[1] is not null, list, null)
+    when len(list) > 1
+    then nullif(list_distinct(list), [])
+end
 """,
     # 138****1234 and +8613812341234 have the tail 138-1234 in common
     """
@@ -59,6 +69,14 @@ class Feature:
     is_list: bool = False
 
 
+@dataclass(frozen=True)
+class Prepared:
+    """What was found in the input: its rows, and the columns that hold lists."""
+
+    rows: int
+    list_columns: frozenset[str]
+
+
 def features_of(comparison: Comparison, list_columns: Collection[str] = ()) -> tuple[Feature, ...]:
     """The features of one comparison.
 
@@ -66,13 +84,12 @@ def features_of(comparison: Comparison, list_columns: Collection[str] = ()) -> t
     those of the input that hold lists.
     """
     column = _quoted(comparison.columns[0])
-    values = _several(comparison.columns[0], list_columns)
     name = comparison.name
     match comparison.kind:
         case "text":
             return (Feature(f"{name}__value", f"matching_fold({column}::varchar)"),)
         case "list":
-            return (Feature(f"{name}__value", _folded(values), is_list=True),)
+            return (Feature(f"{name}__value", f"matching_tidy({_folded(column)})", is_list=True),)
         case "date":
             read = f"{column}::date"
             if comparison.format:
@@ -83,36 +100,37 @@ def features_of(comparison: Comparison, list_columns: Collection[str] = ()) -> t
                 Feature(f"{name}__swapped", f"strftime({read}, '%Y%d%m')"),
             )
         case "mobile":
-            return _mobile_features(name, values)
+            return _mobile_features(name, _folded(column))
         case "chinese_name":
             joined = f"matching__names_{_identifier(name)}"
-            return tuple(
-                Feature(f"{name}__{part}", f"{joined}.{part}")
-                for part in ("text", "pinyin", "surname", "given", "given_first", "given_last")
-            )
+            return tuple(Feature(f"{name}__{part}", f"{joined}.{part}") for part in NAME_PARTS)
         case "place":
             return tuple(
-                Feature(f"{name}__{c}", _folded(_several(c, list_columns)), is_list=True)
+                Feature(f"{name}__{c}", f"matching_tidy({_folded(_quoted(c))})", is_list=True)
+                if c in list_columns
+                else Feature(f"{name}__{c}", f"matching_fold({_quoted(c)}::varchar)")
                 for c in comparison.columns
             )
     raise ConfigurationError(f"{name} is a {comparison.kind!r}, which is no comparison", hint=HINT)
 
 
-def block_features(declaration: Declaration) -> dict[str, Feature]:
+def block_features(
+    declaration: Declaration, list_columns: Collection[str] = ()
+) -> dict[str, Feature]:
     """What rules may refer to, as `<comparison>.<part>`."""
     return {
         feature.name.replace("__", ".", 1): feature
         for comparison in declaration.comparisons
-        for feature in features_of(comparison)
+        for feature in features_of(comparison, list_columns)
     }
 
 
 def prepare_features(
     connection: "duckdb.DuckDBPyConnection", relation: str, declaration: Declaration
-) -> int:
+) -> Prepared:
     """Write the temp table `matching__features`: row_no by order of the key, key, features.
 
-    `relation` is a table, view or bracketed query of this connection. Returns the number of rows.
+    `relation` is a table, view or bracketed query of this connection.
     Raises ConfigurationError where a declared column is missing, ZhongtaiError where a key is
     missing or repeated.
     """
@@ -135,14 +153,18 @@ def prepare_features(
     features = [f for c in declaration.comparisons for f in features_of(c, list_columns)]
     columns = ",\n    ".join(f"{f.sql} as {_quoted(f.name)}" for f in features)
     key = _quoted(declaration.key)
-    # numbered by key, so that the order of the rows decides nothing
+    # numbered by key, so that the order of the rows decides nothing: keys alone, for a sort carries
+    # along whatever else is selected
     connection.execute(
         "create or replace temp table matching__features as"
-        f" select (row_number() over (order by rows.{key}))::integer as row_no,"
-        f" rows.{key} as row_key, {columns} from {relation} as rows {' '.join(joins)}"
+        f" select n.row_no, rows.{key} as row_key, {columns}"
+        f" from {_fold_lists(relation, declaration, list_columns)} as rows"
+        f" inner join (select {key} as row_key,"
+        f" (row_number() over (order by {key}))::integer as row_no from {relation}) as n"
+        f" on n.row_key = rows.{key} {' '.join(joins)}"
     )
     row = connection.execute("select count(*) from matching__features").fetchone()
-    return int(row[0]) if row else 0
+    return Prepared(int(row[0]) if row else 0, frozenset(list_columns))
 
 
 def _check_input(
@@ -171,30 +193,37 @@ def _check_input(
     return {row[0] for row in described if row[1].endswith("[]")}
 
 
-def _mobile_features(name: str, values: str) -> tuple[Feature, ...]:
-    numbers = _folded(values)
+def _mobile_features(name: str, numbers: str) -> tuple[Feature, ...]:
     full = f"list_filter({numbers}, n -> not contains(n, '*'))"
     masked = f"list_filter({numbers}, n -> contains(n, '*'))"
+    tails = "matching_tidy(list_transform({}, n -> matching_tail(n)))"
     return (
-        Feature(f"{name}__full", f"nullif({full}, [])", is_list=True),
-        Feature(f"{name}__tail", _tails(numbers), is_list=True),
-        Feature(f"{name}__masked", _tails(masked), is_list=True),
+        Feature(f"{name}__full", f"matching_tidy({full})", is_list=True),
+        Feature(f"{name}__tail", tails.format(numbers), is_list=True),
+        Feature(f"{name}__masked", tails.format(masked), is_list=True),
         # a slip of the pen is looked for in the one number of a row, not among several
         Feature(f"{name}__only", f"case when len({full}) = 1 then {full}[1] end"),
     )
 
 
-def _tails(numbers: str) -> str:
-    return f"nullif(list_distinct(list_transform({numbers}, n -> matching_tail(n))), [])"
+def _fold_lists(relation: str, declaration: Declaration, list_columns: Collection[str]) -> str:
+    """The relation with each column that is compared as a list once more, its values folded."""
+    columns = {
+        column: _quoted(column) if column in list_columns else f"[{_quoted(column)}::varchar]"
+        for comparison in declaration.comparisons
+        for column in comparison.columns
+        if comparison.kind in ("list", "mobile") or column in list_columns
+    }
+    folded = (
+        f", list_transform({values}, v -> matching_fold(v)) as {_folded(_quoted(column))}"
+        for column, values in columns.items()
+    )
+    return f"(select *{''.join(folded)} from {relation})"
 
 
-def _several(column: str, list_columns: Collection[str]) -> str:
-    return _quoted(column) if column in list_columns else f"[{_quoted(column)}::varchar]"
-
-
-def _folded(values: str) -> str:
-    """The values of a row, folded, each once, in order; null where there is none."""
-    return f"nullif(list_sort(list_distinct(list_transform({values}, v -> matching_fold(v)))), [])"
+def _folded(column: str) -> str:
+    """The name of a folded list, of a quoted column."""
+    return f'{column[:-1]} folded"'
 
 
 def _quoted(name: str) -> str:

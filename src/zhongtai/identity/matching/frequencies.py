@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 import pyarrow as pa
 
 from zhongtai.identity.matching.declaration import Comparison, Declaration
-from zhongtai.identity.matching.levels import frequency_part
 from zhongtai.identity.matching.model import Frequencies
 
 if TYPE_CHECKING:
@@ -21,15 +20,18 @@ if TYPE_CHECKING:
 AT_LEAST = 5
 
 
-def counted_features(comparison: Comparison) -> tuple[str, ...]:
-    """The features whose terms are counted.
+def factors_of(comparison: Comparison) -> dict[str, tuple[str, ...]]:
+    """Per weighed feature the features whose frequencies are multiplied to its own.
 
-    A whole Chinese name is too rare to be counted; surname and given name are frequent enough,
-    and the frequency of the name is their product.
+    A whole Chinese name is too rare to be counted; surname and given name are frequent enough.
     """
+    name = comparison.name
     if comparison.kind == "chinese_name":
-        return (f"{comparison.name}__surname", f"{comparison.name}__given")
-    return (f"{comparison.name}__value",)
+        return {
+            f"{name}__text": (f"{name}__surname", f"{name}__given"),
+            f"{name}__pinyin": (f"{name}__surname", f"{name}__given_sound"),
+        }
+    return {f"{name}__value": (f"{name}__value",)}
 
 
 def count_frequencies(
@@ -40,8 +42,9 @@ def count_frequencies(
     for comparison in declaration.comparisons:
         if not comparison.term_frequencies:
             continue
-        for feature in counted_features(comparison):
-            found[feature] = _count(connection, feature)
+        for factors in factors_of(comparison).values():
+            for feature in factors:
+                found[feature] = _count(connection, feature)
     return found
 
 
@@ -53,32 +56,38 @@ def attach_frequencies(
     """Write the temp table `matching__input`: `matching__features` with its `tf_` columns."""
     columns = ["f.*"]
     joins: list[str] = []
+    joined: dict[str, str] = {}
     for comparison in declaration.comparisons:
         if not comparison.term_frequencies:
             continue
-        factors = []
-        for feature in counted_features(comparison):
-            table = frequencies[feature]
-            terms = pa.table(
-                {
-                    "term": pa.array(list(table.terms), pa.string()),
-                    "frequency": pa.array(list(table.terms.values()), pa.float64()),
-                }
-            )
-            name = f"matching__terms_{len(joins)}"
-            connection.register(f"{name}_arrow", terms)
-            connection.execute(f"create or replace temp table {name} as select * from {name}_arrow")
-            connection.unregister(f"{name}_arrow")
-            joins.append(f'left join {name} on {name}.term = f."{feature}"')
-            factors.append(f"coalesce({name}.frequency, {table.otherwise!r}::double)")
-        weighed = f"{comparison.name}__{frequency_part(comparison)}"
-        columns.append(
-            f'case when f."{weighed}" is not null then {" * ".join(factors)} end as "tf_{weighed}"'
-        )
+        for weighed, factors in factors_of(comparison).items():
+            for feature in factors:
+                if feature not in joined:
+                    table = f"matching__terms_{len(joins)}"
+                    _write_terms(connection, table, frequencies[feature])
+                    joins.append(f'left join {table} on {table}.term = f."{feature}"')
+                    otherwise = frequencies[feature].otherwise
+                    joined[feature] = f"coalesce({table}.frequency, {otherwise!r}::double)"
+            product = " * ".join(joined[feature] for feature in factors)
+            columns.append(f'case when f."{weighed}" is not null then {product} end "tf_{weighed}"')
     connection.execute(
         "create or replace temp table matching__input as"
         f" select {', '.join(columns)} from matching__features as f {' '.join(joins)}"
     )
+
+
+def _write_terms(
+    connection: "duckdb.DuckDBPyConnection", table: str, frequencies: Frequencies
+) -> None:
+    terms = pa.table(
+        {
+            "term": pa.array(list(frequencies.terms), pa.string()),
+            "frequency": pa.array(list(frequencies.terms.values()), pa.float64()),
+        }
+    )
+    connection.register("matching__arrow", terms)
+    connection.execute(f"create or replace temp table {table} as from matching__arrow")
+    connection.unregister("matching__arrow")
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", feature: str) -> Frequencies:

@@ -1,5 +1,6 @@
 """The levels of each comparison: from full agreement down to disagreement, as SQL conditions."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from zhongtai.identity.matching.declaration import Comparison, Declaration
@@ -14,23 +15,25 @@ class Level:
     frequency: str | None = None
 
 
-def levels_of(comparison: Comparison) -> tuple[Level, ...]:
+def levels_of(comparison: Comparison, list_columns: Collection[str] = ()) -> tuple[Level, ...]:
     """The outcomes of a comparison, best first; where none holds the two rows differ.
+
+    `list_columns` names the columns of the input that hold lists; the labels do not depend on it.
 
     Splink numbers them from the number of levels down to 0 (differ); -1 means that a side is
     missing.
     """
     name = comparison.name
+    if comparison.kind == "place":
+        return _place(name, comparison, list_columns)
     build = {
         "text": _text,
         "date": _date,
         "list": _list,
         "mobile": _mobile,
         "chinese_name": _chinese_name,
-        "place": _place,
     }[comparison.kind]
-    frequency = f"{name}__{frequency_part(comparison)}" if comparison.term_frequencies else None
-    return build(name, comparison, frequency)
+    return build(name, comparison)
 
 
 def missing_condition(comparison: Comparison) -> str:
@@ -51,9 +54,12 @@ def missing_condition(comparison: Comparison) -> str:
     return f"not ({' or '.join(known)})"
 
 
-def frequency_part(comparison: Comparison) -> str:
-    """The feature whose term frequencies the agreement level is weighed by."""
-    return "text" if comparison.kind == "chinese_name" else "value"
+def weighed_features(comparison: Comparison) -> tuple[str, ...]:
+    """The features whose frequency an agreement level is weighed by."""
+    if not comparison.term_frequencies:
+        return ()
+    parts = ("text", "pinyin") if comparison.kind == "chinese_name" else ("value",)
+    return tuple(f"{comparison.name}__{part}" for part in parts)
 
 
 def level_labels(declaration: Declaration) -> dict[str, dict[int, str]]:
@@ -66,9 +72,9 @@ def level_labels(declaration: Declaration) -> dict[str, dict[int, str]]:
     return labels
 
 
-def _text(name: str, comparison: Comparison, frequency: str | None) -> tuple[Level, ...]:
+def _text(name: str, comparison: Comparison) -> tuple[Level, ...]:
     left, right = _sides(f"{name}__value")
-    levels = [Level("equal", f"{left} = {right}", frequency)]
+    levels = [Level("equal", f"{left} = {right}", next(iter(weighed_features(comparison)), None))]
     levels += [
         Level(f"similar {least:g}", f"jaro_winkler_similarity({left}, {right}) >= {least}")
         for least in comparison.similar
@@ -80,8 +86,8 @@ def _text(name: str, comparison: Comparison, frequency: str | None) -> tuple[Lev
     return tuple(levels)
 
 
-def _date(name: str, comparison: Comparison, frequency: str | None) -> tuple[Level, ...]:
-    del comparison, frequency
+def _date(name: str, comparison: Comparison) -> tuple[Level, ...]:
+    del comparison
     left, right = _sides(f"{name}__value")
     digits_left, digits_right = _sides(f"{name}__digits")
     swapped_right = _side(f"{name}__swapped", "r")
@@ -96,14 +102,14 @@ def _date(name: str, comparison: Comparison, frequency: str | None) -> tuple[Lev
     )
 
 
-def _list(name: str, comparison: Comparison, frequency: str | None) -> tuple[Level, ...]:
-    del comparison, frequency
+def _list(name: str, comparison: Comparison) -> tuple[Level, ...]:
+    del comparison
     left, right = _sides(f"{name}__value")
     return (Level("shared", f"list_has_any({left}, {right})"),)
 
 
-def _mobile(name: str, comparison: Comparison, frequency: str | None) -> tuple[Level, ...]:
-    del comparison, frequency
+def _mobile(name: str, comparison: Comparison) -> tuple[Level, ...]:
+    del comparison
     full_left, full_right = _sides(f"{name}__full")
     tail_left, tail_right = _sides(f"{name}__tail")
     masked_left, masked_right = _sides(f"{name}__masked")
@@ -120,12 +126,13 @@ def _mobile(name: str, comparison: Comparison, frequency: str | None) -> tuple[L
     )
 
 
-def _chinese_name(name: str, comparison: Comparison, frequency: str | None) -> tuple[Level, ...]:
+def _chinese_name(name: str, comparison: Comparison) -> tuple[Level, ...]:
     text_left, text_right = _sides(f"{name}__text")
     pinyin_left, pinyin_right = _sides(f"{name}__pinyin")
     surname_left, surname_right = _sides(f"{name}__surname")
     first_left, first_right = _sides(f"{name}__given_first")
     last_left, last_right = _sides(f"{name}__given_last")
+    text, sound = weighed_features(comparison) or (None, None)
     cut = comparison.cut_at
     cut_level = Level(
         "cut",
@@ -133,9 +140,9 @@ def _chinese_name(name: str, comparison: Comparison, frequency: str | None) -> t
         f" or (length({text_right}) >= {cut} and starts_with({text_left}, {text_right}))",
     )
     return (
-        Level("equal", f"{text_left} = {text_right} and {first_left} is not null", frequency),
+        Level("equal", f"{text_left} = {text_right} and {first_left} is not null", text),
         *([cut_level] if cut else []),
-        Level("same sound", f"{pinyin_left} = {pinyin_right} and {first_left} is not null"),
+        Level("same sound", f"{pinyin_left} = {pinyin_right} and {first_left} is not null", sound),
         # one character wrong, missing or too many in a given name of two
         Level(
             "one character",
@@ -150,12 +157,12 @@ def _chinese_name(name: str, comparison: Comparison, frequency: str | None) -> t
     )
 
 
-def _place(name: str, comparison: Comparison, frequency: str | None) -> tuple[Level, ...]:
-    del frequency
+def _place(name: str, comparison: Comparison, list_columns: Collection[str]) -> tuple[Level, ...]:
     levels = []
     for column in comparison.columns:
         left, right = _sides(f"{name}__{column}")
-        levels.append(Level(f"same {column}", f"list_has_any({left}, {right})"))
+        shared = f"list_has_any({left}, {right})" if column in list_columns else f"{left} = {right}"
+        levels.append(Level(f"same {column}", shared))
     return tuple(levels)
 
 

@@ -39,6 +39,7 @@ select
     least(l.node, r.node) as left_node,
     greatest(l.node, r.node) as right_node,
     max(round(p.probability * $scale)::bigint) as millionths,
+    bool_and(p.is_sufficient)::bigint as is_sufficient,
 from {pairs} as p
 inner join matching__nodes as l on l.row_key = p.left_key
 inner join matching__nodes as r on r.row_key = p.right_key
@@ -116,24 +117,30 @@ def link(
     pairs: str = "matching_pairs",
     separations: Separations | None = None,
 ) -> LinkReport:
-    """Group the rows of scored pairs (left_key, right_key, probability); writes two temp tables.
+    """Group the rows of scored pairs; writes two temp tables.
+
+    `pairs` is a relation (left_key, right_key, probability, is_sufficient), as of `score_pairs`.
+    A pair that is not sufficient counts for the grouping as if it had not been compared.
 
     `matching_groups` (row_key, group_key) holds the rows of groups of two or more; group_key is
     the smallest key of the group. `matching_undecided` (left_key, right_key, probability, reason,
     attribute) holds the pairs from the review threshold up that stayed in two groups. Reasons:
     conflict (`attribute` says in what, `decision` for a pair told apart), below_accept,
-    weak_average (the pair alone would do, its groups do not), cut_component.
+    weak_average (the pair alone would do, its groups do not), insufficient, cut_component.
     """
     try:
-        graph = _read_graph(connection, declaration, pairs)
+        graph, is_sufficient = _read_graph(connection, declaration, pairs)
         conflicts, names = _read_conflicts(connection, graph.size, separations or Separations())
-        remaining, cut = cut_components(graph, declaration.max_component)
+        remaining, cut = cut_components(graph.select(is_sufficient), declaration.max_component)
         group = agglomerate(remaining, conflicts, declaration.thresholds.accept)
         _write_groups(connection, group)
         # -2 and -1 count from the end
         labels = np.array([*names, "decision", None], dtype=object)
         against = labels[explain_conflicts(graph, conflicts, group)]
-        undecided = _list_undecided(graph, remaining, group, against, declaration.thresholds)
+        reasons = _find_reasons(graph, remaining, is_sufficient, against, declaration.thresholds)
+        is_worth = graph.millionths >= declaration.thresholds.review * SCALE
+        is_worth &= group[graph.left] != group[graph.right]
+        undecided = _list_pairs(graph, reasons, against).filter(pa.array(is_worth))
         connection.register("matching__left_open", undecided)
         connection.execute(_UNDECIDED)
         connection.unregister("matching__left_open")
@@ -152,17 +159,18 @@ def link(
 
 def _read_graph(
     connection: "duckdb.DuckDBPyConnection", declaration: Declaration, pairs: str
-) -> Graph:
+) -> tuple[Graph, npt.NDArray[np.bool_]]:
     floor = {"floor": declaration.thresholds.floor}
     connection.execute(_NODES.format(pairs=pairs), floor)
     row = connection.execute("select count(*) from matching__nodes").fetchone()
     found = connection.execute(_EDGES.format(pairs=pairs), {**floor, "scale": SCALE}).fetchnumpy()
-    return Graph(
+    graph = Graph(
         size=int(row[0]) if row else 0,
         left=_numbers(found["left_node"]),
         right=_numbers(found["right_node"]),
         millionths=_numbers(found["millionths"]),
     )
+    return graph, _numbers(found["is_sufficient"]) > 0
 
 
 def _read_conflicts(
@@ -200,30 +208,33 @@ def _write_groups(connection: "duckdb.DuckDBPyConnection", group: Numbers) -> No
     connection.unregister("matching__members")
 
 
-def _list_undecided(
+def _find_reasons(
     graph: Graph,
     remaining: Graph,
-    group: Numbers,
+    is_sufficient: npt.NDArray[np.bool_],
     against: npt.NDArray[np.object_],
     limits: Thresholds,
-) -> pa.Table:
-    """The pairs worth a look that were left apart, with the reason."""
-    is_worth = graph.millionths >= limits.review * SCALE
-    is_worth &= group[graph.left] != group[graph.right]
-    pairs, against = graph.select(is_worth), against[is_worth]
+) -> npt.NDArray[np.object_]:
+    """Why each pair, if it was left apart, was left apart: the strongest reason."""
     size = max(graph.size, 1)
-    is_cut = ~np.isin(pairs.left * size + pairs.right, remaining.left * size + remaining.right)
-    reason = np.where(
-        pairs.millionths < limits.accept * SCALE, "below_accept", "weak_average"
-    ).astype(object)
-    reason[is_cut] = "cut_component"
-    reason[against != None] = "conflict"  # noqa: E711  # elementwise
+    is_cut = ~np.isin(graph.left * size + graph.right, remaining.left * size + remaining.right)
+    is_weak = graph.millionths < limits.accept * SCALE
+    reasons = np.where(is_weak, "below_accept", "weak_average").astype(object)
+    reasons[is_cut] = "cut_component"
+    reasons[~is_sufficient] = "insufficient"
+    reasons[against != None] = "conflict"  # noqa: E711  # elementwise
+    return reasons
+
+
+def _list_pairs(
+    graph: Graph, reasons: npt.NDArray[np.object_], against: npt.NDArray[np.object_]
+) -> pa.Table:
     return pa.table(
         {
-            "left_node": pairs.left,
-            "right_node": pairs.right,
-            "probability": pairs.millionths / SCALE,
-            "reason": pa.array(reason, pa.string()),
+            "left_node": graph.left,
+            "right_node": graph.right,
+            "probability": graph.millionths / SCALE,
+            "reason": pa.array(reasons, pa.string()),
             "attribute": pa.array(against, pa.string()),
         }
     )

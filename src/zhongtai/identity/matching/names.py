@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 # looking up a fixed number of positions is a hash join each, an aggregate over letters is not.
 CHARACTERS = Path(__file__).with_name("characters.parquet")
 LOOKED_UP = 6
+NAME_PARTS = ("text", "pinyin", "surname", "given", "given_sound", "given_first", "given_last")
 
 _COMPOUND_SURNAMES = (  # two characters each
     "欧阳司马上官诸葛东方皇甫尉迟公孙慕容令狐长孙宇文司徒夏侯南宫西门端木独孤轩辕"
@@ -33,6 +34,8 @@ read as (
         raw,
         nullif(concat({simplified}, folded[{rest}:]), '') as text,
         nullif(concat({pinyin}, folded[{rest}:]), '') as pinyin,
+        coalesce(c1.pinyin, folded[1]) as first_sound,
+        coalesce(c2.pinyin, folded[2]) as second_sound,
     from folded
     {joins}
 ),
@@ -46,6 +49,9 @@ select
     pinyin,
     text[1:surname_length] as surname,
     text[surname_length + 1:] as given,
+    pinyin[
+        length(first_sound) + if(surname_length = 2, length(second_sound), 0) + 1:
+    ] as given_sound,
     nullif(text[surname_length + 1:surname_length + 1], '') as given_first,
     case when length(text) > surname_length then text[-1:] end as given_last,
 from parted
@@ -57,8 +63,8 @@ def write_names(
 ) -> None:
     """Write the temp table `into`: one row per distinct name of a column, quoted where needed.
 
-    Columns: raw, text, pinyin (readings in a row), surname, given, given_first, given_last; null
-    where there is nothing, given is an empty text beside a surname alone.
+    Columns: raw, text, pinyin (readings in a row), surname, given, given_sound, given_first,
+    given_last; null where there is nothing, given is an empty text beside a surname alone.
     """
     connection.execute(
         f"create or replace temp table matching__characters as from '{CHARACTERS.as_posix()}'"

@@ -8,7 +8,7 @@ from zhongtai.identity.matching.declaration import Declaration, check_declaratio
 from zhongtai.identity.matching.engine import drop_temporary, open_linker, splink_settings
 from zhongtai.identity.matching.features import prepare_features
 from zhongtai.identity.matching.frequencies import attach_frequencies
-from zhongtai.identity.matching.levels import frequency_part
+from zhongtai.identity.matching.levels import level_labels, weighed_features
 from zhongtai.identity.matching.model import Model, check_model
 
 if TYPE_CHECKING:
@@ -39,20 +39,23 @@ def score_pairs(
     """Compare the rows of a relation and write the temp table `into`, one row per pair.
 
     Columns: left_key and right_key (left is the smaller), probability, match_weight (log2 of the
-    odds), and per comparison `level_<name>` (see `level_labels`) and `weight_<name>`, its part
-    of the match weight. Deterministic: the model decides, not the other rows or their order.
+    odds), is_sufficient (whether the declaration lets the pair be joined), and per comparison
+    `level_<name>` (see `level_labels`) and `weight_<name>`, its part of the match weight.
+    Deterministic: the model decides, not the other rows or their order.
     No other table is left behind, also after an error.
     """
     check_declaration(declaration)
     check_model(model, declaration)
     try:
-        rows = prepare_features(connection, relation, declaration)
+        prepared = prepare_features(connection, relation, declaration)
         attach_frequencies(connection, declaration, dict(model.frequencies))
-        blocking = block_pairs(connection, declaration)
+        blocking = block_pairs(connection, declaration, prepared.list_columns)
         compared = _count(connection, "matching__blocked")
         connection.execute("drop table matching__blocks")
         with open_linker(
-            connection, "matching__input", splink_settings(declaration, model)
+            connection,
+            "matching__input",
+            splink_settings(declaration, prepared.list_columns, model),
         ) as linker:
             _skip_counting(connection, linker, declaration)
             api = linker._db_api
@@ -66,23 +69,22 @@ def score_pairs(
             _write_pairs(connection, scored.physical_name, declaration, into)
     finally:
         drop_temporary(connection, "matching__")
-    return ScoreReport(rows, compared, _count(connection, into), blocking)
+    return ScoreReport(prepared.rows, compared, _count(connection, into), blocking)
 
 
 def _skip_counting(
     connection: "duckdb.DuckDBPyConnection", linker: "Linker", declaration: Declaration
 ) -> None:
     """Give Splink empty tables of term frequencies: the input has its columns already."""
-    for number, comparison in enumerate(declaration.comparisons):
-        if comparison.term_frequencies:
-            feature = f"{comparison.name}__{frequency_part(comparison)}"
-            table = f"matching__counted_{number}"
-            connection.execute(
-                f'create or replace temp table {table} ("{feature}" varchar, "tf_{feature}" double)'
-            )
-            linker.table_management.register_term_frequency_lookup(
-                linker._db_api.register(table), feature
-            )
+    weighed = [f for c in declaration.comparisons for f in weighed_features(c)]
+    for number, feature in enumerate(weighed):
+        table = f"matching__counted_{number}"
+        connection.execute(
+            f'create or replace temp table {table} ("{feature}" varchar, "tf_{feature}" double)'
+        )
+        linker.table_management.register_term_frequency_lookup(
+            linker._db_api.register(table), feature
+        )
 
 
 def _write_pairs(
@@ -98,11 +100,28 @@ def _write_pairs(
     connection.execute(
         f"create or replace temp table {into} as"
         " select l.row_key as left_key, r.row_key as right_key,"
-        f" s.match_probability as probability, s.match_weight, {', '.join(explained)}"
+        " s.match_probability as probability, s.match_weight,"
+        f" {_sufficient(declaration)} as is_sufficient, {', '.join(explained)}"
         f" from {scored} as s"
         " inner join matching__features as l on l.row_no = s.row_no_l"
         " inner join matching__features as r on r.row_no = s.row_no_r"
     )
+
+
+def _sufficient(declaration: Declaration) -> str:
+    """The condition under which a pair may be joined, over Splink's levels."""
+    numbers = {
+        name: {label: number for number, label in labels.items()}
+        for name, labels in level_labels(declaration).items()
+    }
+    entries = (
+        " and ".join(
+            f'"gamma_{name}" in ({", ".join(str(numbers[name][level]) for level in levels)})'
+            for name, levels in entry
+        )
+        for entry in declaration.sufficient
+    )
+    return "(" + (" or ".join(f"({entry})" for entry in entries) or "true") + ")"
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:

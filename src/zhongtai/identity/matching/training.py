@@ -2,7 +2,7 @@
 
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zhongtai.errors import ConfigurationError
 from zhongtai.identity.matching.declaration import HINT, Declaration, check_declaration
@@ -42,23 +42,21 @@ def train(
     """
     from importlib.metadata import version
 
-    check_declaration(declaration)
-    if not labels and not (declaration.training.sessions and declaration.training.certain):
-        raise ConfigurationError(
-            f"{declaration.name} declares no training sessions or no certain blocks,"
-            " and no labels were given",
-            hint=HINT,
-        )
+    _check_training(declaration, has_labels=bool(labels))
     try:
-        rows = prepare_features(connection, relation, declaration)
+        prepared = prepare_features(connection, relation, declaration)
         frequencies = count_frequencies(connection, declaration)
         attach_frequencies(connection, declaration, frequencies)
         if labels:
             _attach_labels(connection, labels, declaration)
-        by_chance = _measure_chance(connection, declaration, has_labels=bool(labels))
-        prior, labelled = _estimate_prior(connection, declaration, rows, has_labels=bool(labels))
+        settings = splink_settings(declaration, prepared.list_columns)
+        by_chance = _measure_chance(connection, declaration, settings, has_labels=bool(labels))
+        prior, labelled = _estimate_prior(
+            connection, declaration, prepared.rows, has_labels=bool(labels)
+        )
+        settings["probability_two_random_records_match"] = prior
         levels = _measure_agreement(
-            connection, declaration, by_chance, prior, has_labels=bool(labels)
+            connection, declaration, settings, by_chance, has_labels=bool(labels)
         )
     finally:
         drop_temporary(connection, "matching__")
@@ -68,12 +66,23 @@ def train(
         splink=version("splink"),
         trained_at=datetime.now(UTC).isoformat(timespec="seconds"),
         trained_on=description or relation,
-        rows=rows,
+        rows=prepared.rows,
         labels=labelled,
-        prior=_rounded(_scale_prior(prior, rows, declaration)),
+        prior=_rounded(_scale_prior(prior, prepared.rows, declaration)),
         comparisons=levels,
         frequencies=_without_noise(frequencies),
     )
+
+
+def _check_training(declaration: Declaration, *, has_labels: bool) -> None:
+    check_declaration(declaration)
+    training = declaration.training
+    if not has_labels and not (training.sessions and training.certain):
+        raise ConfigurationError(
+            f"{declaration.name} declares no training sessions or no certain blocks,"
+            " and no labels were given",
+            hint=HINT,
+        )
 
 
 def _attach_labels(
@@ -88,7 +97,11 @@ def _attach_labels(
 
 
 def _measure_chance(
-    connection: "duckdb.DuckDBPyConnection", declaration: Declaration, *, has_labels: bool
+    connection: "duckdb.DuckDBPyConnection",
+    declaration: Declaration,
+    settings: dict[str, Any],
+    *,
+    has_labels: bool,
 ) -> dict[str, list[float]]:
     """How often the pairs of two persons agree at each level: counted on random pairs.
 
@@ -106,7 +119,7 @@ def _measure_chance(
         f"create or replace temp table matching__sample as select * from {rows}"
         f" order by hash(row_no), row_no limit {size}"
     )
-    with open_linker(connection, "matching__sample", splink_settings(declaration)) as linker:
+    with open_linker(connection, "matching__sample", settings) as linker:
         linker.training.estimate_u_using_random_sampling(max_pairs=float(size) * size, seed=None)
         found = _read_levels(linker, "u_probability")
     least = 1 / declaration.training.pairs
@@ -155,14 +168,12 @@ def _estimate_prior(
 def _measure_agreement(
     connection: "duckdb.DuckDBPyConnection",
     declaration: Declaration,
+    settings: dict[str, Any],
     by_chance: dict[str, list[float]],
-    prior: float,
     *,
     has_labels: bool,
 ) -> _Levels:
     """How often pairs of one person agree at each level, beside how often two persons do."""
-    settings = splink_settings(declaration)
-    settings["probability_two_random_records_match"] = prior
     for comparison in settings["comparisons"]:
         chances = by_chance[comparison["output_column_name"]]
         for level, u in zip(comparison["comparison_levels"][1:], chances, strict=True):
