@@ -82,10 +82,7 @@ def _list_deliveries(connection: psycopg.Connection) -> list[str]:
 
 
 def _list_decisions(connection: psycopg.Connection) -> list[str]:
-    """Recorded identity decisions as text; none before the table exists."""
-    row = connection.execute("select to_regclass('identity.decisions') is not null").fetchone()
-    if not row or not row[0]:
-        return []
+    """Recorded identity decisions as text, those that were undone included."""
     return [r[0] for r in connection.execute("select d::text from identity.decisions d order by 1")]
 
 

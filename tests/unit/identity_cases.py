@@ -4,11 +4,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Literal
 
 import duckdb
 
 from zhongtai.identity import History, ResolutionReport, Sources, declare, resolve_records
+from zhongtai.identity.decisions import Decision, effective, write_decisions
 from zhongtai.identity.declaration import IdentifierType
+from zhongtai.identity.references import Reference
 from zhongtai.identity.state import write_state
 from zhongtai.runs import Run
 
@@ -20,6 +23,12 @@ PLAIN = declare(
 Records = Mapping[str, Sequence[str]]
 
 
+def decision(number: int, kind: Literal["merge", "split"], *keys: str) -> Decision:
+    """A decision about the records with two keys."""
+    left, right = sorted(Reference("crm", "leads", key) for key in keys)
+    return Decision(number, kind, left, right, "mei", "ticket", START)
+
+
 @dataclass
 class Identity:
     """Resolves and publishes one state of the records after another, each a day later."""
@@ -28,6 +37,7 @@ class Identity:
     history: History = field(default_factory=History)
     connection: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
     days: int = 0
+    decisions: list[Decision] = field(default_factory=list)
 
     def resolve(
         self, records: Records, *, as_of: datetime | None = None, relation: str = "records_in"
@@ -47,6 +57,7 @@ class Identity:
             self.connection.execute("insert into records_in values (?)", [key])
         for row in rows:
             self.connection.execute("insert into evidence_in values (?, ?, ?)", row)
+        write_decisions(self.connection, effective(self.decisions))
         subject = "'crm' as source, 'leads' as entity, record_key"
         sources = Sources(
             records=(
@@ -59,6 +70,8 @@ class Identity:
                 " timestamp '2025-02-02' as last_seen_at, 1 as record_count,"
                 " false as is_verified, false as needs_name from evidence_in)"
             ),
+            must_links="(select * from identity.decisions where kind = 'merge')",
+            cannot_links="(select * from identity.decisions where kind = 'split')",
         )
         return resolve_records(
             self.connection,

@@ -25,7 +25,8 @@ from zhongtai.settings import Settings, load_settings
 COMMANDS = [
     "run", "ingest", "build", "check", "publish", "release", "rollback", "status",
     "quarantine list", "quarantine show", "quarantine replay", "contracts lint", "explain",
-    "identity merge", "identity split", "identity undo", "erase", "generate exports",
+    "identity merge", "identity split", "identity undo", "identity list", "erase",
+    "generate exports",
     "generate staging", "generate tags", "up", "down", "demo", "database start",
     "database stop", "database url",
 ]  # fmt: skip
@@ -87,9 +88,10 @@ def test_help_takes_less_than_a_second_of_computing() -> None:
         (["run", "--target", "spark"], "not there yet"),
         (["run", "--landing", "/nowhere/at/all"], "does not exist"),
         (["explain", "u_1"], "not there yet"),
-        (["identity", "merge", "a", "b", "--because", "x"], "not there yet"),
-        (["identity", "split", "a", "b", "--because", "x"], "not there yet"),
-        (["identity", "undo", "7", "--because", "x"], "not there yet"),
+        (["identity", "merge", "a", "b", "--because", "x"], "expected SOURCE:ENTITY:KEY"),
+        (["identity", "split", "a:b:c", "b", "--because", "x"], "expected SOURCE:ENTITY:KEY"),
+        (["identity", "split", "a:b:c", "a:b:d"], "Missing option"),
+        (["identity", "undo", "seven", "--because", "x"], "valid int"),
         (["erase", "--identifier", "mobile=+8613800000000"], "not there yet"),
         (["rollback"], "Missing argument"),
         (["release"], "Missing option"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zhongtai.identity.components import Sources, label_records
+from zhongtai.identity.decisions import load_decisions
 from zhongtai.identity.declaration import Declaration, load_declaration
 from zhongtai.identity.refusals import write_refusals
 from zhongtai.identity.stability import assign_ids, naive_utc, partition_version
@@ -24,6 +25,8 @@ _SOURCES = Sources(
         " where is_edge or reason = 'backup_phone')"
     ),
     owners="intermediate.int_identity_owners",
+    must_links="(select * from identity.decisions where kind = 'merge')",
+    cannot_links="(select * from identity.decisions where kind = 'split')",
 )
 
 _PLACE = """
@@ -125,6 +128,7 @@ def resolve(settings: Settings, run: "Run") -> ResolutionReport:
     history = read_history(settings)
     declaration = load_declaration(settings.project_dir)
     with open_build(settings) as connection:
+        load_decisions(settings, connection)
         return resolve_records(connection, _SOURCES, declaration, history=history, run=run)
 
 
