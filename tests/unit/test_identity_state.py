@@ -129,6 +129,7 @@ def test_a_map_can_be_committed_again_and_only_its_owner_may_read_it(
     files = sorted(folder.iterdir())
     assert [file.name for file in files] == [
         "changes.parquet",
+        "past_map.parquet",
         "record_map.parquet",
         "redirects.parquet",
     ]

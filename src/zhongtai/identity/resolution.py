@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zhongtai.identity.components import Sources, label_records
 from zhongtai.identity.decisions import load_decisions
 from zhongtai.identity.declaration import Declaration, load_declaration
+from zhongtai.identity.past import follow_parts, mark_moment, write_past
 from zhongtai.identity.refusals import write_refusals
 from zhongtai.identity.stability import assign_ids, naive_utc, partition_version
 from zhongtai.identity.state import History, load_history, read_history
@@ -78,8 +79,11 @@ select
         case when d.record_no is not null then 'decision' else 'single_record' end
     ) as linked_by,
     coalesce(l.linked_at, p.first_seen_at) as linked_at,
+    coalesce(q.valid_from, m.since) as valid_from,
 from identity_placed as p
 inner join identity_assignments as a using (component)
+cross join identity_moment as m
+left join identity_previous as q using (source, entity, record_key, one_id)
 left join identity_linked as l using (record_no)
 left join identity_types as t using (type_no)
 left join identity_decided as d using (record_no)
@@ -151,7 +155,9 @@ def resolve_records(
         contested = settle_suspects(connection, declaration)
         connection.execute(_PLACE)
         load_history(connection, history)
+        mark_moment(connection, run.as_of)
         assign_ids(connection, as_of=run.as_of)
+        follow_parts(connection)
         version = partition_version(connection)
         _write(connection, run, version)
         write_refusals(connection, sources, graph, run)
@@ -185,6 +191,7 @@ def _write(connection: "duckdb.DuckDBPyConnection", run: "Run", version: str) ->
         "create or replace table identity.version as select ?::varchar as identity_version",
         [version],
     )
+    write_past(connection)
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:

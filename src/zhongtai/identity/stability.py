@@ -34,17 +34,18 @@ select
     p.component,
     q.one_id,
     count(*) as record_count,
+    min(q.valid_from) as since,
     min(identity_key(source, entity, record_key)) as smallest,
 from identity_placed as p
 inner join identity_previous as q using (source, entity, record_key)
 group by p.component, q.one_id
 """,
-    # split: an id stays with the part that holds most of its records
+    # split: an id stays with the part that holds most of its records, then with who had it first
     """
 create or replace temp table identity_claims as
 select component, one_id, record_count
 from identity_overlaps
-qualify row_number() over (partition by one_id order by record_count desc, smallest) = 1
+qualify row_number() over (partition by one_id order by record_count desc, since, smallest) = 1
 """,
     # merge: of the ids that claim one component the one with most records stays, then the oldest
     """
@@ -176,9 +177,10 @@ def assign_ids(connection: "duckdb.DuckDBPyConnection", *, as_of: datetime) -> i
     """Give every component of `identity_placed` an id; returns how many ids are new.
 
     Reads the temp tables identity_placed, identity_previous (source, entity, record_key,
-    one_id), identity_previous_redirects and identity_used (one_id). Writes identity_assignments
-    (component, one_id, is_new), identity_changes and identity_redirects. `as_of` is the birth of
-    new ids, aware or naive UTC. Raises ZhongtaiError where no unused id can be formed.
+    one_id, valid_from), identity_previous_redirects and identity_used (one_id). Writes
+    identity_assignments (component, one_id, is_new), identity_changes and identity_redirects.
+    `as_of` is the birth of new ids, aware or naive UTC. Raises ZhongtaiError where no unused id can
+    be formed.
     """
     for statement in (_DEFINE_KEY, *_MATCH_PREVIOUS):
         connection.execute(statement)

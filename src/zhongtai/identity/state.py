@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 # file stem -> columns, as in the tables of schema identity
 _STATE = {
-    "record_map": "source varchar, entity varchar, record_key varchar, one_id varchar",
+    "record_map": (
+        "source varchar, entity varchar, record_key varchar, one_id varchar, valid_from timestamp"
+    ),
+    "past_map": (
+        "source varchar, entity varchar, record_key varchar, one_id varchar, valid_from timestamp,"
+        " valid_to timestamp"
+    ),
     "redirects": "retired_one_id varchar, one_id varchar, since timestamp",
     "changes": (
         "changed_at timestamp, change varchar, one_id varchar, previous_one_id varchar,"
@@ -59,9 +65,10 @@ def read_history(settings: Settings) -> History:
 
 
 def load_history(connection: "duckdb.DuckDBPyConnection", history: History) -> None:
-    """Write the temp tables identity_previous, …_redirects, …_changes and identity_used."""
+    """Write the temp tables identity_previous, …_past, …_redirects, …_changes, identity_used."""
     for stem, table in (
         ("record_map", "identity_previous"),
+        ("past_map", "identity_previous_past"),
         ("redirects", "identity_previous_redirects"),
         ("changes", "identity_previous_changes"),
     ):

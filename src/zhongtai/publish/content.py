@@ -40,6 +40,7 @@ HISTORY_TABLES = frozenset(
         "metrics.meta_gate_results",
         "metrics.meta_ledger",
         "metrics.meta_quarantine_daily",
+        "profiles.bridge_user_records_history",
         "profiles.fct_identity_changes",
         "profiles.one_id_redirects",
     }
