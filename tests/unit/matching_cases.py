@@ -16,7 +16,7 @@ DECLARATION = Declaration(
     name="persons",
     key="id",
     comparisons=(
-        Comparison("name", "chinese_name", ("name",), term_frequencies=True, cut_at=30),
+        Comparison("name", "chinese_name", ("name",), term_frequencies=True),
         Comparison("mobile", "mobile", ("mobile",)),
         Comparison("birth", "date", ("birth",)),
         Comparison("place", "place", ("dealers", "city", "province")),

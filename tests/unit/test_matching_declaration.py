@@ -10,7 +10,7 @@ from zhongtai.identity.matching import load_declaration
 RIGHT = """
 key: id
 comparisons:
-  - {column: name, kind: chinese_name, term_frequencies: true, cut_at: 30}
+  - {column: name, kind: chinese_name, term_frequencies: true}
   - {column: birth_date, kind: date}
   - {column: mobile, kind: mobile}
   - {name: place, kind: place, columns: [dealers, city]}
@@ -36,7 +36,7 @@ def test_a_declaration_is_read_with_its_defaults(tmp_path: Path) -> None:
     assert found.columns == ("id", "name", "birth_date", "mobile", "dealers", "city")
     assert found.blocking == (("name.pinyin", "place.city"), ("birth_date.value",))
     assert (found.thresholds.accept, found.thresholds.review) == (0.9, 0.8)
-    assert found.comparisons[0].cut_at == 30
+    assert found.comparisons[0].term_frequencies
     assert found.population is None
 
 
@@ -49,7 +49,7 @@ def test_a_declaration_is_read_with_its_defaults(tmp_path: Path) -> None:
         ("sessions: [[birth_date.value]]", "sessions: [[mobile.tail]]", "blocks on the list"),
         ("accept: 0.9", "accept: 0.7", "review 0.8 and accept 0.7, expected"),
         ("accept: 0.9", "accept: 2", "'accept' is 2, expected a number from 0 to 1"),
-        ("cut_at: 30", "cut: 30", "unknown 'cut'"),
+        ("term_frequencies: true", "frequencies: true", "unknown 'frequencies'"),
         ("kind: date", "kind: date, edits: [1]", "'edits' goes with text, not with date"),
         ("kind: date", "kind: date, columns: [a, b]", "'date' compares 1 column.s., found 2"),
         ("column: birth_date", "name: name, column: birth_date", "two comparisons are called"),

@@ -39,12 +39,13 @@ def level(column: str, left: dict[str, Any], right: dict[str, Any]) -> str:
         ("王小明", "王晓鸣", "same sound"),
         ("王小明", "王小月", "one character"),
         ("王小明", "王明", "one character"),
+        ("王小明", "王小", "cut"),
         ("王小明", "王先生", "surname only"),
         ("王先生", "王女士", "surname only"),
         ("王小明", "王建国", "different"),
         ("王伟", "王芳", "different"),
         ("王" + "长" * 40, "王" + "长" * 29, "cut"),
-        ("王长长", "王长", "one character"),
+        ("王小明", "王小月儿", "one character"),
     ],
 )
 def test_names_agree_as_people_write_them(left: str, right: str, expected: str) -> None:

@@ -26,7 +26,6 @@ _COMPARISON_KEYS = (
     "term_frequencies",
     "similar",
     "edits",
-    "cut_at",
     "format",
 )
 _KEYS = (
@@ -54,7 +53,6 @@ class Comparison:
     term_frequencies: bool = False
     similar: tuple[float, ...] = ()  # text: Jaro-Winkler similarities, from the highest down
     edits: tuple[int, ...] = ()  # text: Damerau-Levenshtein distances, from the lowest up
-    cut_at: int | None = None  # chinese_name: exports cut texts at so many characters
     format: str | None = None  # date: how a text is read, strptime
 
 
@@ -207,7 +205,6 @@ def _read_comparison(part: Section) -> Comparison:
         term_frequencies=part.flag("term_frequencies"),
         similar=tuple(_numbers(part, "similar", 0, 1)),
         edits=tuple(int(number) for number in _numbers(part, "edits", 1, 5)),
-        cut_at=part.integer("cut_at", 0) or None,
         format=part.text("format") if "format" in part else None,
     )
     _check_options(part, comparison)
@@ -218,7 +215,6 @@ _OPTIONS = {
     "term_frequencies": ("text", "chinese_name"),
     "similar": ("text",),
     "edits": ("text",),
-    "cut_at": ("chinese_name",),
     "format": ("date",),
 }
 

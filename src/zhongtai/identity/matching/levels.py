@@ -133,16 +133,15 @@ def _chinese_name(name: str, comparison: Comparison) -> tuple[Level, ...]:
     first_left, first_right = _sides(f"{name}__given_first")
     last_left, last_right = _sides(f"{name}__given_last")
     text, sound = weighed_features(comparison) or (None, None)
-    cut = comparison.cut_at
-    cut_level = Level(
-        "cut",
-        f"(length({text_left}) >= {cut} and starts_with({text_right}, {text_left}))"
-        f" or (length({text_right}) >= {cut} and starts_with({text_left}, {text_right}))",
-    )
     return (
         Level("equal", f"{text_left} = {text_right} and {first_left} is not null", text),
-        *([cut_level] if cut else []),
         Level("same sound", f"{pinyin_left} = {pinyin_right} and {first_left} is not null", sound),
+        Level(
+            "cut",
+            f"{first_left} is not null and {first_right} is not null"
+            f" and (starts_with({text_left}, {text_right})"
+            f" or starts_with({text_right}, {text_left}))",
+        ),
         # one character wrong, missing or too many in a given name of two
         Level(
             "one character",
