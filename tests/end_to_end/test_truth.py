@@ -25,8 +25,11 @@ from truth_cases import (
     temporary_home,
 )
 
+from zhongtai import pipeline
+from zhongtai.cli.server import server_on_demand
 from zhongtai.generate.exports import HOLIDAYS
 from zhongtai.generate.truth_metrics import metric_truth
+from zhongtai.settings import load_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 
@@ -62,6 +65,19 @@ def test_all_stores_show_the_snapshot_that_the_run_published(home: Home) -> None
         assert rows(connection, "select distinct snapshot_id from profiles.dim_users") == [
             (snapshot,)
         ]
+
+
+def test_the_snapshot_lists_itself(home: Home) -> None:
+    (snapshot,) = home.snapshots()
+    with home.open() as connection:
+        assert rows(
+            connection,
+            "select snapshot_id, state, rows_loaded, users from metrics.meta_snapshots",
+        ) == rows(
+            connection,
+            f"select '{snapshot}', 'published', (select sum(rows_loaded) from metrics.meta_ledger),"
+            " (select count(*) from profiles.dim_users)",
+        )
 
 
 # --- ledger ----------------------------------------------------------------------------------
@@ -345,10 +361,34 @@ def test_another_order_in_other_batches_gives_the_same_content(
             deliver(batch, world.landing, landing)
             done = other.run_all(landing, world.as_of)
             assert done.returncode == 0, done.stdout + done.stderr
-        one_shot, batched = content_of(home), content_of(other)
-        assert content_hashes(batched) == content_hashes(one_shot), tell_differences(
-            one_shot, batched
-        )
+        assert_same_content(home, other)
+        with other.open() as connection:
+            states = rows(
+                connection, "select state from metrics.meta_snapshots order by created_at"
+            )
+        assert states == [("superseded",), ("superseded",), ("published",)]
+
+
+def test_files_that_arrive_one_after_the_other_give_the_same_content(
+    world: World, home: Home, tmp_path: Path
+) -> None:
+    landing = tmp_path / "landing"
+    with temporary_home() as other:
+        settings = load_settings(home=other.folder, landing=str(landing), stable_seconds=0)
+        with server_on_demand(settings):
+            for batch in split_delivery(world.landing, batches=40, seed=3):
+                deliver(batch, world.landing, landing)
+                pipeline.ingest(settings, as_of=datetime.fromisoformat(world.as_of))
+        done = other.run_all(landing, world.as_of)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert_same_content(home, other)
+
+
+def assert_same_content(one: Home, other: Home) -> None:
+    left, right = content_of(one), content_of(other)
+    assert len(left) >= 30
+    assert left["metrics.meta_ledger"]
+    assert content_hashes(left) == content_hashes(right), tell_differences(left, right)
 
 
 # --- held ------------------------------------------------------------------------------------

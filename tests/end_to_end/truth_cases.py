@@ -20,14 +20,12 @@ from psycopg import sql
 
 from zhongtai.cli.server import server_on_demand
 from zhongtai.database import connect
+from zhongtai.publish import arrival
 from zhongtai.settings import load_settings
 
 PROGRAM = Path(sys.executable).parent / "zhongtai"
 
-# What happened on the way is not content: which of two equal files came second, which id a person
-# had before. The rest of published.md must come out the same whatever the order of arrival.
-HISTORY = {"fct_identity_changes", "one_id_redirects"}
-RUN_COLUMNS = {"snapshot_id", "run_id", "identity_version", "linked_at"}
+# The name of a person depends on when it was first met, so persons are compared by their records.
 ONE_IDS = {"one_id", "related_one_id"}
 # A family stands once, its smaller id first: which of two persons that is depends on their names.
 UNORDERED = (
@@ -36,6 +34,24 @@ UNORDERED = (
     " if(relationship = 'referrer', related_one_id, greatest(one_id, related_one_id))"
     " as related_one_id) from ({pairs})"
 )
+
+
+# What may move between equal files, or rows that two files have, stays the same in sum.
+SUMS = {
+    "statuses and rows of equal files": (
+        "select source, entity, sha256, status, count(*), sum(rows_in), sum(rows_quarantined),"
+        " sum(rows_loaded + rows_duplicate) from metrics.meta_ledger group by all"
+    ),
+    "rows of an entity": (
+        "select source, entity, sum(rows_loaded), sum(rows_duplicate) from metrics.meta_ledger"
+        " group by all"
+    ),
+    "quarantined rows of equal files": (
+        "select source, entity, sha256, level, rule, q.reason, sum(q.rows), sum(rows_replayed)"
+        " from metrics.meta_quarantine_daily as q join metrics.meta_ledger using (source, entity,"
+        " file) group by all"
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -221,19 +237,25 @@ def deliver(files: Iterable[Path], landing: Path, target: Path) -> None:
 
 
 def write_content(columns: list[str], table: str) -> str:
-    """A query of a table without what names the run, persons named by their smallest record."""
+    """A query of a table without what tells of arrival, persons named by their smallest record.
+
+    Empty for a table of what happened.
+    """
     shown = [
         f"(select record from persons where persons.one_id = t.{name}) as {name}"
         if name in ONE_IDS
         else f't."{name}"'
         for name in columns
-        if name not in RUN_COLUMNS
+        if arrival.is_content(table, name)
     ]
-    return f"select {', '.join(shown)} from {table} as t"
+    return f"select {', '.join(shown)} from {table} as t" if shown else ""
 
 
 def content_of(home: Home) -> dict[str, dict[str, int]]:
-    """Rows of each published table that is no history, by hash, with how often they occur."""
+    """Rows of each published table, as text and with how often they occur.
+
+    Without what `arrival` declares; but what only moves between equal files and rows must add up.
+    """
     found: dict[str, dict[str, int]] = {}
     with home.open() as connection:
         connection.execute(
@@ -243,17 +265,22 @@ def content_of(home: Home) -> dict[str, dict[str, int]]:
         )
         for store in ("metrics", "profiles"):
             for table, columns in tables_of(connection, store).items():
-                if table in HISTORY or table.startswith("meta_"):
-                    continue
                 query = write_content(columns, f"{store}.{table}")
                 if table == "bridge_user_relationships":
                     query = UNORDERED.format(pairs=query)
-                counted = rows(
-                    connection,
-                    f"select cast(r as varchar), count(*) from ({query}) as r group by all",
-                )
-                found[f"{store}.{table}"] = {str(row): int(str(n)) for row, n in counted}
+                if query:
+                    found[f"{store}.{table}"] = count_rows(connection, query)
+        for name, query in SUMS.items():
+            found[name] = count_rows(connection, query)
     return found
+
+
+def count_rows(connection: duckdb.DuckDBPyConnection, query: str) -> dict[str, int]:
+    """The rows of a query as text, each with how often it occurs."""
+    counted = rows(
+        connection, f"select cast(r as varchar), count(*) from ({query}) as r group by all"
+    )
+    return {str(row): int(str(n)) for row, n in counted}
 
 
 def content_hashes(content: dict[str, dict[str, int]]) -> dict[str, str]:

@@ -10,13 +10,16 @@ from decimal import Decimal
 import duckdb
 import psycopg
 import pytest
+import yaml
 
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
-from zhongtai.publish import postgres_store, publisher
+from zhongtai.publish import arrival, postgres_store, publisher
+from zhongtai.publish.candidates import Candidate
 from zhongtai.publish.postgres_views import BreakingChangeError
 from zhongtai.settings import Settings
 
+from landing_cases import PROJECT
 from publish_cases import (
     METRICS,
     build_candidate,
@@ -213,6 +216,47 @@ def test_equal_content_has_an_equal_hash_in_any_row_and_column_order(
     changed = make_candidate(settings, connection)
     assert changed.content_hash != one.content_hash
     assert changed.tables["metrics.dim_series"] != one.tables["metrics.dim_series"]
+
+
+def test_what_tells_of_arrival_changes_the_copy_and_not_the_content(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    def candidate(status: str, rows_in: int) -> Candidate:
+        ledger = f"select 'a.csv' as file, '{status}' as status, {rows_in} as rows_in"
+        write_build(settings, 5, METRICS | {"meta_ledger": ledger})
+        return make_candidate(settings, connection)
+
+    one, later, other = candidate("loaded", 3), candidate("duplicate", 3), candidate("loaded", 4)
+    assert one.content_hash == later.content_hash != other.content_hash
+    hashes = [c.tables["metrics.meta_ledger"] for c in (one, later, other)]
+    assert hashes[0].content_hash == hashes[1].content_hash != hashes[2].content_hash
+    assert len({table.copy_hash for table in hashes}) == 3
+
+
+def test_what_tells_of_arrival_is_verified_like_the_rest(
+    settings: Settings, connection: psycopg.Connection
+) -> None:
+    ledger = "select 'a.csv' as file, 'loaded' as status, 3 as rows_in"
+    write_build(settings, 5, METRICS | {"meta_ledger": ledger})
+    checked = make_candidate(settings, connection)
+    with duckdb.connect(settings.warehouse_file) as build:
+        build.execute("update metrics.meta_ledger set status = 'duplicate'")
+    with pytest.raises(ZhongtaiError, match=r"metrics\.meta_ledger: 1 rows .* were checked"):
+        publisher.publish_candidate(settings, connection, checked)
+
+
+def test_what_is_declared_to_tell_of_arrival_is_published() -> None:
+    published = {}
+    for file in (PROJECT / "dbt_project" / "models" / "marts").rglob("*.yml"):
+        for model in yaml.safe_load(file.read_text("utf-8"))["models"]:
+            columns = {column["name"] for column in model["columns"]}
+            published[f"{file.parent.name}.{model['name']}"] = columns
+    assert len(published) >= 30
+    assert published.keys() >= arrival.TABLES
+    for table, columns in arrival.COLUMNS.items():
+        assert columns <= published[table], table
+        assert not columns & arrival.RUN_COLUMNS
+        assert arrival.is_content(table, "source")
 
 
 def test_a_new_column_appears_and_dependent_views_stay(

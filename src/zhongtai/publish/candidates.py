@@ -130,7 +130,9 @@ def record_content(
         " where snapshot_id = %s",
         [
             snapshot_hash(tables),
-            json.dumps({label: [t.rows, t.content_hash] for label, t in tables.items()}),
+            json.dumps(
+                {label: [t.rows, t.content_hash, t.copy_hash] for label, t in tables.items()}
+            ),
             candidate.snapshot_id,
         ],
     )

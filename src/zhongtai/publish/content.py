@@ -6,45 +6,17 @@ of rows or columns, and DuckDB and PostgreSQL compute the same number.
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.publish import arrival
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 STORES = ("metrics", "profiles")
-
-# Columns that name the run or the moment it happened: equal content may differ in them.
-RUN_COLUMNS = frozenset(
-    {
-        "snapshot_id",
-        "identity_version",
-        "run_id",
-        "delivery_id",
-        "discovered_at",
-        "loaded_at",
-        "last_loaded_at",
-        "linked_at",
-        "checked_at",
-        "published_at",
-    }
-)
-# Tables that tell what happened, not what is: they differ by design when equal input came in other
-# batches (which of two equal files is the duplicate, which id a person had before).
-HISTORY_TABLES = frozenset(
-    {
-        "metrics.meta_snapshots",
-        "metrics.meta_gate_results",
-        "metrics.meta_ledger",
-        "metrics.meta_quarantine_daily",
-        "profiles.bridge_user_records_history",
-        "profiles.fct_identity_changes",
-        "profiles.one_id_redirects",
-    }
-)
 
 _DBT_SCRATCH = re.compile(r"__dbt_(tmp|backup)")
 
@@ -147,6 +119,11 @@ class PublishedTable:
         return any(c.name == column for c in self.columns)
 
     @property
+    def content_columns(self) -> tuple[PublishedColumn, ...]:
+        """The columns that are the same however the input came."""
+        return tuple(c for c in self.columns if arrival.is_content(self.label, c.name))
+
+    @property
     def carries_identity_version(self) -> bool:
         """Whether publishing adds `identity_version`."""
         return self.name.startswith("metrics_") and not self.has("identity_version")
@@ -172,10 +149,15 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class TableHash:
-    """Rows and order-independent content hash of one table."""
+    """Rows of one table, and two hashes that do not depend on the order of its rows and columns.
+
+    `content_hash` is over what is the same however the input came (see `arrival`), `copy_hash` over
+    every column: the stores hold the same table where it is equal.
+    """
 
     rows: int
     content_hash: str
+    copy_hash: str = ""
 
 
 def quoted(name: str) -> str:
@@ -238,48 +220,58 @@ def read_tables(connection: "DuckDBPyConnection", catalog: str) -> tuple[Publish
     return tables
 
 
-def _row_text(table: PublishedTable, dialect: str) -> str:
-    hashed = sorted(
-        (c for c in table.columns if c.name not in RUN_COLUMNS), key=lambda column: column.name
-    )
+def _row_text(
+    table: PublishedTable,
+    columns: Iterable[PublishedColumn],
+    dialect: Literal["duckdb", "postgres"],
+) -> str:
     parts = []
-    for column in hashed:
+    for column in sorted(columns, key=lambda column: column.name):
         rule = type_rule(table, column)
         template = rule.duckdb_text if dialect == "duckdb" else rule.postgres_text
         parts.append(f"coalesce({template.format(c=quoted(column.name))}, chr(2))")
     return " || chr(31) || ".join(parts) or "''"
 
 
+def _duckdb_sum(table: PublishedTable, columns: Iterable[PublishedColumn]) -> str:
+    digest = f"md5({_row_text(table, columns, 'duckdb')})"
+    return f"coalesce(sum(cast('0x' || substr({digest}, 1, 15) as bigint)), 0)"
+
+
 def duckdb_hash(
     connection: "DuckDBPyConnection", table: PublishedTable, relation: str
 ) -> TableHash:
-    """Rows and content hash of `relation` (an SQL name), which has the columns of `table`."""
-    digest = f"md5({_row_text(table, 'duckdb')})"
+    """Rows and hashes of `relation` (an SQL name), which has the columns of `table`."""
+    copied = _duckdb_sum(table, table.columns)
+    content = _duckdb_sum(table, table.content_columns)
     row = connection.execute(
-        f"select count(*), coalesce(sum(cast('0x' || substr({digest}, 1, 15) as bigint)), 0)"  # noqa: S608  # quoted names
-        f" from {relation}"
+        f"select count(*), {content}, {copied} from {relation}"  # noqa: S608  # quoted names
     ).fetchone()
     assert row is not None  # noqa: S101  # an aggregate without group by has one row
-    return TableHash(int(row[0]), f"{int(row[1]):032x}")
+    return TableHash(int(row[0]), _hexadecimal(row[1]), _hexadecimal(row[2]))
 
 
 def postgres_hash_query(table: PublishedTable, relation: str) -> str:
-    """The query whose one row is (rows, sum) of `relation` in PostgreSQL; see `to_table_hash`."""
-    digest = f"md5({_row_text(table, 'postgres')})"
+    """The query whose one row is (rows, sum) of `relation` in PostgreSQL; see `is_copy`."""
+    digest = f"md5({_row_text(table, table.columns, 'postgres')})"
     number = f"cast(cast('x' || substr({digest}, 1, 15) as bit(60)) as bigint)"
     return f"select count(*), coalesce(sum({number}), 0) from {relation}"  # noqa: S608  # quoted names
 
 
-def to_table_hash(rows: int, total: int) -> TableHash:
-    """A TableHash from the two numbers of `postgres_hash_query`."""
-    return TableHash(int(rows), f"{int(total):032x}")
+def is_copy(of: TableHash, rows: int, total: int) -> bool:
+    """Whether the two numbers of `postgres_hash_query` say that the table is the same."""
+    return (of.rows, of.copy_hash) == (int(rows), _hexadecimal(total))
+
+
+def _hexadecimal(total: int) -> str:
+    return f"{int(total):032x}"
 
 
 def snapshot_hash(hashes: Mapping[str, TableHash]) -> str:
-    """One hash for a whole snapshot, from its tables by label, run history left out."""
+    """One hash for a whole snapshot, from its tables by label, without what tells of arrival."""
     lines = [
         f"{label} {table.rows} {table.content_hash}"
         for label, table in sorted(hashes.items())
-        if label not in HISTORY_TABLES
+        if label not in arrival.TABLES
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

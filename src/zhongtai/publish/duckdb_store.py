@@ -190,8 +190,8 @@ def verify(
         wanted = expected[table.label]
         if found != wanted:
             raise ZhongtaiError(
-                f"{table.label}: {found.rows} rows ({found.content_hash[-8:]}) were written,"
-                f" {wanted.rows} ({wanted.content_hash[-8:]}) were checked",
+                f"{table.label}: {found.rows} rows ({found.copy_hash[-8:]}) were written,"
+                f" {wanted.rows} ({wanted.copy_hash[-8:]}) were checked",
                 hint="the candidate changed after it was checked, or the disk lost a write:"
                 " run `zhongtai run` again",
             )
