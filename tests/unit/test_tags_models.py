@@ -73,7 +73,7 @@ class World:
             for path, text in render_models(self.tags).items()
             if path.suffix == ".sql"
         }
-        last = ["int_tags__values", "dim_user_tags", "int_tags__held"]
+        last = ["int_tags__measures", "dim_user_tags", "int_tags__held"]
         scans = [name for name in models if name.startswith("int_tags__") and name not in last]
         for name in [*scans, *last]:
             sql = environment.from_string(models[name]).render()

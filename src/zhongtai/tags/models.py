@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
+from textwrap import fill, indent
 from typing import Any
 
 import yaml
@@ -16,7 +17,7 @@ from zhongtai.tags.expressions import SQL_TYPES, attribute_sql, literal, rule_sq
 from zhongtai.tags.facts import FACTS
 from zhongtai.tags.model import Attribute, Tag, leaves
 from zhongtai.tags.plan import ZERO_WITHOUT_FACTS, Plan, plan_scans
-from zhongtai.tags.scans import header, scan_columns, scan_sql
+from zhongtai.tags.scans import describe, header, scan_columns, scan_sql
 
 _INTERMEDIATE = Path("dbt_project/models/intermediate/tags")
 _PROFILES = Path("dbt_project/models/marts/profiles")
@@ -84,12 +85,11 @@ def render_models(tags: Tags) -> dict[Path, str]:
             [(name, None, text) for name, text in scan_columns(scan)],
             unique="one_id",
         )
-    described = [(t.tag_id, None, _described(t)) for t in tags.published]
-    texts[_INTERMEDIATE / "int_tags__values.sql"] = _values_sql(tags, plan)
-    texts[_INTERMEDIATE / "int_tags__values.yml"] = _properties(
-        "int_tags__values",
-        "Every published tag of every person, as its rule gives it",
-        [("one_id", None, "The person"), *described],
+    texts[_INTERMEDIATE / "int_tags__measures.sql"] = _measures_sql(tags, plan)
+    texts[_INTERMEDIATE / "int_tags__measures.yml"] = _properties(
+        "int_tags__measures",
+        "What the rules of the tags read: attributes and measures of every person, side by side",
+        [("one_id", None, "The person"), *_measure_columns(tags, plan)],
     )
     texts[_INTERMEDIATE / "int_tags__held.sql"] = _held_sql(tags)
     texts[_INTERMEDIATE / "int_tags__held.yml"] = _properties(
@@ -101,7 +101,7 @@ def render_models(tags: Tags) -> dict[Path, str]:
             ("value", None, "Its value as text; true for a boolean tag"),
         ],
     )
-    texts[_PROFILES / "dim_user_tags.sql"] = _wide_sql(tags)
+    texts[_PROFILES / "dim_user_tags.sql"] = _wide_sql(tags, plan)
     texts[_PROFILES / "dim_user_tags.yml"] = _properties(
         "dim_user_tags",
         "One row per person: every published tag in a typed column of its own",
@@ -156,60 +156,62 @@ def sources_of(tag: Tag, tags: Tags) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
-def _values_sql(tags: Tags, plan: Plan) -> str:
-    """All measures beside each person, then the tags level by level over their parents."""
-    attributes = sorted(
-        {
-            leaf.name
-            for t in tags.published
-            for leaf in leaves(t.rule)
-            if isinstance(leaf, Attribute)
-        }
-    )
-    columns = [f"        {attribute_sql(name)} as profile__{name}" for name in attributes]
+def _attributes(tags: Tags) -> list[str]:
+    """Names of the attributes that the rules read."""
+    read = {leaf for tag in tags.published for leaf in leaves(tag.rule)}
+    return sorted(leaf.name for leaf in read if isinstance(leaf, Attribute))
+
+
+def _measures_sql(tags: Tags, plan: Plan) -> str:
+    """Every attribute and measure that a rule reads, beside each person."""
+    columns = [f"    {attribute_sql(name)} as profile__{name}" for name in _attributes(tags)]
     for scan in plan.scans:
         for name, wanted in scan.columns:
             column = f"{scan.alias}.{name}"
             if getattr(wanted, "take", None) in ZERO_WITHOUT_FACTS:
                 column = f"coalesce({column}, 0)"
-            columns.append(f"        {column} as {scan.alias}__{name}")
-    joins = "\n".join(
-        f"    left join {{{{ ref('{s.model}') }}}} as {s.alias} on {s.alias}.one_id = users.one_id"
+            columns.append(f"    {column} as {scan.alias}__{name}")
+    joins = "".join(
+        f"left join {{{{ ref('{s.model}') }}}} as {s.alias} on {s.alias}.one_id = users.one_id\n"
         for s in plan.scans
     )
-    parts = [
-        "users as (\n    select *, {{ as_of() }} as as_of from {{ ref('dim_users') }}\n)",
-        f"level_0 as (\n    select\n{_listed(['        users.one_id', *columns])}\n"
-        f"    from users\n{joins}\n)",
-    ]
-    for number, level in enumerate(tags.levels(), 1):
-        rules = [f"        {_value_sql(tag, tags, plan)} as {tag.tag_id}" for tag in level]
-        parts.append(
-            f"level_{number} as (\n    select\n{_listed(['        *', *rules])}\n"
-            f"    from level_{number - 1}\n)"
-        )
-    chosen = _listed(["    one_id", *(f"    {tag.tag_id}" for tag in tags.published)])
-    ctes = ",\n".join(parts)
     return (
-        f"{header('one row per person; composite tags read the levels before theirs.')}"
+        f"{header('one row per person, with what the rules of the tags read.')}"  # noqa: S608  # our own names
         "{{ config(materialized='view') }}\n"
-        f"with\n{ctes}\nselect\n{chosen}\nfrom level_{len(tags.levels())}\n"
+        "with users as (select *, {{ as_of() }} as as_of from {{ ref('dim_users') }})\n"
+        f"select\n{_listed(['    users.one_id', *columns])}\nfrom users\n{joins}"
     )
+
+
+def _measure_columns(tags: Tags, plan: Plan) -> list[tuple[str, None, str]]:
+    """Name and description of every column of int_tags__measures but the person."""
+    attributes = [(f"profile__{n}", None, f"{n} of the profile") for n in _attributes(tags)]
+    measures = [
+        (f"{scan.alias}__{name}", None, describe(wanted))
+        for scan in plan.scans
+        for name, wanted in scan.columns
+    ]
+    return [*attributes, *measures]
 
 
 def _value_sql(tag: Tag, tags: Tags, plan: Plan) -> str:
     before = "".join(f" and not {other.tag_id}" for other in tags.exclusive_before(tag))
-    return f"{rule_sql(tag.rule, plan)}{before}"
+    return f"cast({rule_sql(tag.rule, plan)}{before} as {SQL_TYPES[tag.value_type]})"
 
 
-def _wide_sql(tags: Tags) -> str:
-    columns = [
-        f"    cast({tag.tag_id} as {SQL_TYPES[tag.value_type]}) as {tag.tag_id}"
-        for tag in tags.published
-    ]
+def _wide_sql(tags: Tags, plan: Plan) -> str:
+    """The tags level by level: a composite one reads the levels before its own."""
+    levels = ["level_0 as (select * from {{ ref('int_tags__measures') }})"]
+    for number, level in enumerate(tags.levels(), 1):
+        rules = _listed(f"    {_value_sql(tag, tags, plan)} as {tag.tag_id}" for tag in level)
+        levels.append(
+            f"level_{number} as (\n    select *,\n{rules}\n    from level_{number - 1}\n)"  # noqa: S608  # our own names
+        )
+    ctes = ",\n".join(levels)
+    chosen = fill(", ".join(["one_id", *(tag.tag_id for tag in tags.published)]), 96)
     return (
         f"{header('one row per person, every published tag in a column of its own.')}"
-        f"select\n{_listed(['    one_id', *columns])}\nfrom {{{{ ref('int_tags__values') }}}}\n"
+        f"with\n{ctes}\nselect\n{indent(chosen, '    ')}\nfrom level_{len(tags.levels())}\n"
     )
 
 

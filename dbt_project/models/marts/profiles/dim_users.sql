@@ -45,16 +45,6 @@ with
         where role = 'owner' and valid_to is null
     ),
 
-    staff as (
-        select distinct i.one_id
-        from {{ ref("bridge_user_identifiers") }} as i
-        inner join
-            {{ ref("stg_workforce__staff") }} as s
-            on (i.identifier_type = 'mobile' and i.identifier_value = s.mobile)
-            or (i.identifier_type = 'unionid' and i.identifier_value = s.unionid)
-        where not i.is_shared
-    ),
-
     partners as (
         select distinct m.one_id
         from {{ ref("bridge_user_records") }} as m
@@ -91,7 +81,7 @@ select
 from persons as p
 left join attributes as a on p.one_id = a.one_id
 left join owners on p.one_id = owners.one_id
-left join staff on p.one_id = staff.one_id
+left join {{ ref("int_staff_persons") }} as staff on p.one_id = staff.one_id
 left join partners on p.one_id = partners.one_id
 left join {{ ref("int_users__consents") }} as c on p.one_id = c.one_id
 left join {{ ref("int_users__lifecycle") }} as l on p.one_id = l.one_id
