@@ -148,7 +148,7 @@ def _entities(connection: psycopg.Connection, contracts: Contracts) -> list[Row]
             " sum(rows_in)::bigint as rows_in, sum(rows_loaded)::bigint as rows_loaded,"
             " sum(rows_quarantined)::bigint as rows_quarantined,"
             " sum(rows_duplicate)::bigint as rows_duplicate,"
-            " max(modified_at) as last_delivered_at, max(loaded_at) as last_loaded_at,"
+            " max(delivered_at) as last_delivered_at, max(loaded_at) as last_loaded_at,"
             " max(max_event_at) as event_time_reached from ledger.deliveries group by 1, 2",
         )
     }

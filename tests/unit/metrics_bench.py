@@ -21,7 +21,7 @@ _OTHERS = {
     "meta.contracts": "source varchar, entity varchar, owner varchar, fresh_within_minutes bigint",
     "meta.deliveries": (
         "delivery_id varchar, source varchar, entity varchar, file varchar, sha256 varchar,"
-        " modified_at timestamp, exported_at timestamp, status varchar, reason varchar,"
+        " exported_at timestamp, delivered_at timestamp, status varchar, reason varchar,"
         " rows_in bigint, rows_loaded bigint, rows_quarantined bigint, rows_duplicate bigint,"
         " rows_suppressed bigint, max_event_at timestamp, loaded_at timestamp, run_id varchar"
     ),

@@ -112,6 +112,35 @@ def test_times_of_files_survive_the_ledger(settings: Settings, landing: Landing,
     assert drain(settings, landing.contracts, run).deliveries == 0
 
 
+def test_delivered_at_is_the_export_or_the_file_and_never_in_the_future(
+    settings: Settings, run: Run
+) -> None:
+    past, future = run.as_of - timedelta(days=9), run.as_of + timedelta(days=9)
+    with connect(settings) as connection:
+        for name, modified_at, exported_at in (
+            ("exported", future, past),
+            ("written", past, None),
+            ("clock of the source ahead", past, future),
+            ("clock of the file ahead", future, None),
+        ):
+            connection.execute(
+                "insert into ledger.deliveries (delivery_id, source, entity, file, sha256, bytes,"
+                " modified_at, exported_at, status, rows_in, rows_loaded, rows_quarantined,"
+                " rows_duplicate, contract_hash, as_of, discovered_at, run_id) values (%s, 'crm',"
+                " 'leads', %s, '', 1, %s, %s, 'quarantined', 0, 0, 0, 0, '', %s, now(), %s)",
+                [name, name, modified_at, exported_at, run.as_of, run.run_id],
+            )
+        found = dict(
+            connection.execute("select file, delivered_at from ledger.deliveries").fetchall()
+        )
+        loaded_at = connection.execute(
+            "select loaded_at from ledger.deliveries where file = 'clock of the file ahead'"
+        ).fetchone()
+    assert found["exported"] == found["written"] == past
+    assert found["clock of the source ahead"] == run.as_of
+    assert (found["clock of the file ahead"],) == loaded_at
+
+
 def test_a_run_records_how_it_ended(settings: Settings) -> None:
     with connect(settings) as connection:
         run = start_run(connection, "ingest", datetime(2026, 3, 5, 8, tzinfo=UTC))

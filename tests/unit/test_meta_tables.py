@@ -71,12 +71,28 @@ def test_a_source_is_late_when_nothing_came_within_its_limit(bench: Bench) -> No
     bench.given(
         "meta.deliveries",
         [
-            {"source": "crm", "entity": e, "status": "loaded", "modified_at": as_utc(at)}
+            {"source": "crm", "entity": e, "status": "loaded", "delivered_at": as_utc(at)}
             for e, at in came.items()
         ],
     )
     found = {row["entity"]: row["status"] for row in bench.build("meta_freshness")}
     assert found == {"a": "fresh", "b": "late", "c": "never"}
+
+
+def test_nothing_is_delivered_after_the_moment_it_is_seen_from(bench: Bench) -> None:
+    bench.given(
+        "meta.contracts",
+        [{"source": "crm", "entity": "a", "owner": "o", "fresh_within_minutes": 60}],
+    )
+    bench.given(
+        "meta.deliveries",
+        [
+            {"source": "crm", "entity": "a", "status": "loaded", "delivered_at": as_utc(at)}
+            for at in ("2026-08-01", "2026-11-21")
+        ],
+    )
+    found = only(bench.build("meta_freshness"))
+    assert (found["last_delivered_at"], found["status"]) == (AS_OF, "fresh")
 
 
 def test_the_quarantine_is_counted_per_file_and_reason(bench: Bench) -> None:

@@ -5,7 +5,8 @@ with
         select
             source,
             entity,
-            max(coalesce(exported_at, modified_at)) as last_delivered_at,
+            -- seen from as-of, nothing was delivered later
+            max(least(delivered_at, {{ as_of() }})) as last_delivered_at,
             max(loaded_at) filter (where status = 'loaded') as last_loaded_at,
             max(max_event_at) filter (where status = 'loaded') as event_time_reached_at
         from {{ source("meta", "deliveries") }}
