@@ -114,6 +114,7 @@ def model_document(contract: Contract) -> str:
             for column in contract.columns
         ),
         {"name": "_issues", "description": "{{ doc('value_issues') }}", "data_type": "varchar[]"},
+        *_masked_documents(contract),
         {"name": "_delivery_id", "description": "{{ doc('delivery_id') }}", "data_type": "varchar"},
         {"name": "_row_number", "description": "{{ doc('row_number') }}", "data_type": "bigint"},
         {
@@ -128,6 +129,16 @@ def model_document(contract: Contract) -> str:
         "columns": columns,
     }
     return _yaml({"version": 2, "models": [model]})
+
+
+def _masked_documents(contract: Contract) -> Iterator[dict[str, Any]]:
+    if any(column.type == "mobile" for column in contract.columns):
+        yield {
+            "name": "_masked_mobiles",
+            "description": "{{ doc('masked_mobiles') }}",
+            "data_type": "varchar[]",
+            **_pii("contact"),
+        }
 
 
 def _specification(contract: Contract, column: Column) -> Iterator[str]:

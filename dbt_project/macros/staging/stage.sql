@@ -24,6 +24,9 @@
             {{ _value_in_range(name, spec) }} as {{ name }},
         {%- endfor %}
         {{ value_issues(columns) }} as _issues,
+        {%- if columns.values() | selectattr(1, "equalto", "mobile") | list %}
+            {{ masked_mobiles(columns) }} as _masked_mobiles,
+        {%- endif %}
         _delivery_id,
         _row_number,
         _delivery_order

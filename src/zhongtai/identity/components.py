@@ -37,6 +37,7 @@ class Sources:
     value, of records among `records`. What needs_name links only records of one full name.
     `owners`: who is known to own a value (identifier_type, identifier_scope, identifier_value,
     name).
+    `attributes`: what is known of the person beside (source, entity, record_key, attribute, value).
     `must_links`, `cannot_links`: what people decided (source, entity, record_key, other_source,
     other_entity, other_record_key).
     """
@@ -44,6 +45,7 @@ class Sources:
     records: str
     evidence: str
     owners: str = _NO_OWNERS
+    attributes: str | None = None
     must_links: str = _NO_PAIRS
     cannot_links: str = _NO_PAIRS
 

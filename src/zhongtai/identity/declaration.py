@@ -7,12 +7,15 @@ limit without touching code. Every setting is one column; a wrong one is an erro
 import csv
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Literal, cast
+from typing import TYPE_CHECKING, Literal, cast
 
 from zhongtai.errors import ConfigurationError
 from zhongtai.identity.names import Sound
+
+if TYPE_CHECKING:
+    from zhongtai.identity import matching
 
 OverLimit = Literal["drop_edge", "keep_newest", "relationship_only"]
 
@@ -73,11 +76,15 @@ class BlockedValue:
 
 @dataclass(frozen=True)
 class Declaration:
-    """All identifier types by name, strongest first, the blocked values, and how names sound."""
+    """All identifier types by name, strongest first, the blocked values, and how names sound.
+
+    `matching`: how persons whom no identifier joins are compared, and the model that weighs it.
+    """
 
     types: Mapping[str, IdentifierType]
     blocked: tuple[BlockedValue, ...] = ()
     sound: Sound = list
+    matching: "tuple[matching.Declaration, matching.Model] | None" = None
 
     def numbered(self) -> Iterator[tuple[int, IdentifierType]]:
         """The types with the small numbers that stand for them in tables, strongest first."""
@@ -114,7 +121,22 @@ def load_declaration(project_dir: Path) -> Declaration:
         _choose(row, "identifier_type", (ANY_TYPE, *sorted(names)), where)
         if value.kind == "pattern":
             _check_pattern(value.blocked, where)
-    return declare(*types, blocked=tuple(blocked))
+    return replace(declare(*types, blocked=tuple(blocked)), matching=_load_matching(project_dir))
+
+
+def _load_matching(
+    project_dir: Path,
+) -> "tuple[matching.Declaration, matching.Model] | None":
+    """None where the project declares no matching."""
+    folder = project_dir / "seeds" / "matching"
+    if not folder.is_dir():
+        return None
+    from zhongtai.identity import matching
+
+    return (
+        matching.load_declaration(folder / "persons.yml"),
+        matching.load_model(folder / "persons.model.json"),
+    )
 
 
 def _rows(file: Path) -> Iterator[tuple[dict[str, str], str]]:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from zhongtai.identity.components import Sources, label_records
 from zhongtai.identity.decisions import load_decisions
 from zhongtai.identity.declaration import Declaration, load_declaration
+from zhongtai.identity.leftovers import match_leftovers
 from zhongtai.identity.past import follow_parts, mark_moment, write_past
 from zhongtai.identity.refusals import write_refusals
 from zhongtai.identity.stability import assign_ids, naive_utc, partition_version
@@ -28,6 +29,7 @@ _SOURCES = Sources(
     owners="intermediate.int_identity_owners",
     must_links="(select * from identity.decisions where kind = 'merge')",
     cannot_links="(select * from identity.decisions where kind = 'split')",
+    attributes="intermediate.int_identity_attributes",
 )
 
 _PLACE = """
@@ -76,7 +78,11 @@ select
     a.one_id,
     coalesce(
         t.identifier_type,
-        case when d.record_no is not null then 'decision' else 'single_record' end
+        case
+            when d.record_no is not null then 'decision'
+            when s.joined_to is not null then 'similar_person'
+            else 'single_record'
+        end
     ) as linked_by,
     coalesce(l.linked_at, p.first_seen_at) as linked_at,
     coalesce(q.valid_from, m.since) as valid_from,
@@ -87,6 +93,7 @@ left join identity_previous as q using (source, entity, record_key, one_id)
 left join identity_linked as l using (record_no)
 left join identity_types as t using (type_no)
 left join identity_decided as d using (record_no)
+left join (select distinct joined_to from identity_matched) as s on p.component = s.joined_to
 """,
     """
 create or replace table identity.redirects as
@@ -109,13 +116,14 @@ class ResolutionReport:
     """Counts of one resolution; `changes` counts new, merge, split, reassign and erase.
 
     `contested` records stood in a component that contradicted itself; `refused` links were not
-    made.
+    made; `matched` clusters were joined by what they have in common beside identifiers.
     """
 
     identity_version: str
     records: int
     links: int
     contested: int
+    matched: int
     persons: int
     refused: int
     changes: dict[str, int]
@@ -153,6 +161,12 @@ def resolve_records(
     try:
         graph = label_records(connection, sources, declaration)
         contested = settle_suspects(connection, declaration)
+        matched = match_leftovers(
+            connection,
+            sources,
+            declaration,
+            {"value_hash": graph.value_hash, "blocked": graph.blocked},
+        )
         connection.execute(_PLACE)
         load_history(connection, history)
         mark_moment(connection, run.as_of)
@@ -166,6 +180,7 @@ def resolve_records(
             records=graph.records,
             links=graph.links,
             contested=contested,
+            matched=matched.joined,
             persons=_count(connection, "identity_assignments"),
             refused=_count(connection, "identity.refused_links"),
             changes=dict(

@@ -1,0 +1,217 @@
+"""Matching what strong evidence left apart: clusters compared by name, place, birth and more.
+
+One row per cluster that has a full name goes to `zhongtai.identity.matching`; what it joins and no
+single-valued identifier contradicts becomes one person, what it doubts goes to review.
+"""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from zhongtai.identity.declaration import Declaration
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from zhongtai.identity.components import Sources
+
+
+@dataclass(frozen=True)
+class MatchReport:
+    """Pairs that were compared, clusters that were joined, and pairs left to people by reason."""
+
+    compared: int = 0
+    joined: int = 0
+    undecided: dict[str, int] = field(default_factory=dict)
+
+
+# The record whose key comes first names its cluster, whatever numbers it was given this time.
+_KEY = "source || chr(31) || entity || chr(31) || record_key"
+
+_PLACE_CLUSTERS = f"""
+create or replace temp table identity_clusters as
+with keyed as (
+    select p.component, min({_KEY}) as cluster_key
+    from identity_nodes as n
+    inner join identity_partition as p using (record_no)
+    group by p.component
+),
+names as (
+    select p.component, n.name, count(*) as uses
+    from identity_nodes as n
+    inner join identity_partition as p using (record_no)
+    where n.is_full_name
+    group by p.component, n.name
+    qualify row_number() over (partition by p.component order by count(*) desc, n.name) = 1
+)
+select component, cluster_key, name
+from keyed
+inner join names using (component)
+"""
+
+_LIST_ATTRIBUTES = """
+create or replace temp table identity_known as
+select c.cluster_key, a.attribute, a.value, count(*) as uses
+from {attributes} as a
+inner join identity_nodes as n using (source, entity, record_key)
+inner join identity_partition as p using (record_no)
+inner join identity_clusters as c using (component)
+group by c.cluster_key, a.attribute, a.value
+"""
+
+# Numbers that are nobody's own say nothing about who this is.
+_LIST_MOBILES = """
+insert into identity_known
+select c.cluster_key, 'mobile', e.identifier_value, count(*)
+from {evidence} as e
+inner join identity_nodes as n using (source, entity, record_key)
+inner join identity_partition as p using (record_no)
+inner join identity_clusters as c using (component)
+where
+    e.identifier_type = 'mobile'
+    and not {blocked}
+    and {value_hash} not in (select value_hash from identity_hubs)
+group by c.cluster_key, e.identifier_value
+"""
+
+_DESCRIBE = """
+create or replace temp table identity_described as
+with best as (
+    select cluster_key, attribute, value
+    from identity_known
+    where attribute in ('gender', 'birth_date', 'province', 'city', 'address')
+    qualify row_number() over (
+        partition by cluster_key, attribute order by uses desc, value
+    ) = 1
+),
+single as (
+    select
+        cluster_key,
+        max(value) filter (attribute = 'gender') as gender,
+        try_cast(max(value) filter (attribute = 'birth_date') as date) as birth_date,
+        max(value) filter (attribute = 'province') as province,
+        max(value) filter (attribute = 'city') as city,
+        max(value) filter (attribute = 'address') as address,
+    from best
+    group by cluster_key
+),
+several as (
+    select
+        cluster_key,
+        list_sort(list(value) filter (attribute in ('mobile', 'masked_mobile'))) as mobiles,
+        list_sort(list(value) filter (attribute = 'dealer_code')) as dealer_codes,
+    from identity_known
+    where attribute in ('mobile', 'masked_mobile', 'dealer_code')
+    group by cluster_key
+)
+select
+    c.cluster_key,
+    c.name,
+    v.mobiles,
+    s.birth_date,
+    s.gender,
+    s.province,
+    s.city,
+    v.dealer_codes,
+    s.address,
+from identity_clusters as c
+left join single as s using (cluster_key)
+left join several as v using (cluster_key)
+"""
+
+# What a person has one of keeps clusters apart, however alike they are.
+_SEPARATE = """
+create or replace temp table identity_separations as
+select distinct
+    c.cluster_key as key,
+    t.identifier_type || ':' || f.scope_hash::varchar as attribute,
+    f.value_hash as value,
+from identity_facts as f
+inner join identity_types as t using (type_no)
+inner join identity_partition as p using (record_no)
+inner join identity_clusters as c using (component)
+where t.max_values = 1
+union
+select distinct c.cluster_key, 'verified_mobile', f.value_hash
+from identity_facts as f
+inner join identity_types as t using (type_no)
+inner join identity_partition as p using (record_no)
+inner join identity_clusters as c using (component)
+where f.is_verified and t.identifier_type = 'mobile'
+"""
+
+_TOLD_APART = """
+create or replace temp table identity_told_apart as
+select l.cluster_key as left_key, r.cluster_key as right_key
+from identity_cannot_links as d
+inner join identity_partition as lp on d.left_no = lp.record_no
+inner join identity_partition as rp on d.right_no = rp.record_no
+inner join identity_clusters as l on lp.component = l.component
+inner join identity_clusters as r on rp.component = r.component
+where l.component <> r.component
+"""
+
+_JOIN = (
+    """
+create or replace temp table identity_matched as
+select c.component, g.component as joined_to
+from matching_groups as m
+inner join identity_clusters as c on m.row_key = c.cluster_key
+inner join identity_clusters as g on m.group_key = g.cluster_key
+""",
+    """
+create or replace temp table identity_partition as
+select p.record_no, coalesce(m.joined_to, p.component) as component
+from identity_partition as p
+left join identity_matched as m using (component)
+""",
+    """
+create or replace table identity.review_pairs as
+select left_key, right_key, probability, reason, attribute
+from matching_undecided
+where reason <> 'conflict'
+""",
+)
+
+_NOTHING = (
+    "create or replace temp table identity_matched (component integer, joined_to integer)",
+    "create or replace table identity.review_pairs (left_key varchar, right_key varchar,"
+    " probability double, reason varchar, attribute varchar)",
+)
+
+
+def match_leftovers(
+    connection: "duckdb.DuckDBPyConnection",
+    sources: "Sources",
+    declaration: Declaration,
+    words: dict[str, str],
+) -> MatchReport:
+    """Join clusters of identity_partition that are one person by all that is known of them.
+
+    Does nothing where `sources` has no attributes or the declaration no matching. `words` are the
+    SQL fragments `value_hash` and `blocked` of the graph. Writes identity_partition anew,
+    identity_matched (component, joined_to) and identity.review_pairs.
+    """
+    connection.execute("create schema if not exists identity")
+    if sources.attributes is None or declaration.matching is None:
+        for statement in _NOTHING:
+            connection.execute(statement)
+        return MatchReport()
+    from zhongtai.identity import matching
+
+    task, model = declaration.matching
+    words = {**words, "attributes": sources.attributes, "evidence": sources.evidence}
+    for statement in (
+        _PLACE_CLUSTERS,
+        _LIST_ATTRIBUTES,
+        _LIST_MOBILES,
+        _DESCRIBE,
+        _SEPARATE,
+        _TOLD_APART,
+    ):
+        connection.execute(statement.format(**words))
+    scored = matching.score_pairs(connection, "identity_described", task, model)
+    separations = matching.Separations("identity_separations", "identity_told_apart")
+    linked = matching.link(connection, task, separations=separations)
+    for statement in _JOIN:
+        connection.execute(statement)
+    return MatchReport(scored.compared, linked.joined, linked.undecided)
