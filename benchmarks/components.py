@@ -41,6 +41,7 @@ def write_evidence(file: Path, shape: str, records: int, edges: int) -> None:
             "create table records as select 'crm' as source, 'leads' as entity,"
             " 'L' || lpad(i::varchar, 12, '0') as record_key,"
             " timestamp '2026-01-01' as first_seen_at, null::varchar as name,"
+            " null::varchar as hint,"
             f" null::date as birth_date from range({records}) as t(i)"
         )
         connection.execute(

@@ -62,7 +62,8 @@ class Identity:
         sources = Sources(
             records=(
                 f"(select {subject}, timestamp '2025-01-01' as first_seen_at,"
-                f" null::varchar as name, null::date as birth_date from {relation})"
+                f" null::varchar as name, null::varchar as hint,"
+                f" null::date as birth_date from {relation})"
             ),
             evidence=(
                 f"(select distinct {subject}, identifier_type, '' as identifier_scope,"

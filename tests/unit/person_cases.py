@@ -37,11 +37,17 @@ class Person:
     names: tuple[Named, ...]
     name: str | None = None
     birth_date: str | None = None
+    hint: str | None = None
 
 
-def record(*named: str | Named, name: str | None = None, birth: str | None = None) -> Person:
+def record(
+    *named: str | Named,
+    name: str | None = None,
+    birth: str | None = None,
+    hint: str | None = None,
+) -> Person:
     """A record; texts are `type:value`, or `type:value@first..last` with days."""
-    return Person(tuple(n if isinstance(n, Named) else _read(n) for n in named), name, birth)
+    return Person(tuple(n if isinstance(n, Named) else _read(n) for n in named), name, birth, hint)
 
 
 def _read(text: str) -> Named:
@@ -108,7 +114,7 @@ def resolve_people(
     pair += " 'leads' as other_entity, r as other_record_key from"
     sources = Sources(
         records=f"(select {subject}, timestamp '2025-01-01' as first_seen_at, name,"
-        " birth_date::date as birth_date from people)",
+        " hint, birth_date::date as birth_date from people)",
         evidence=f"(select {subject}, identifier_type, identifier_scope, identifier_value,"
         " first_seen_at::timestamp as first_seen_at, last_seen_at::timestamp as last_seen_at,"
         " 1 as record_count, is_verified, needs_name from named)",
@@ -141,7 +147,7 @@ def _read_outcome(connection: duckdb.DuckDBPyConnection) -> Outcome:
     )
 
 
-_PEOPLE = pa.schema([(c, pa.string()) for c in ("record_key", "name", "birth_date")])
+_PEOPLE = pa.schema([(c, pa.string()) for c in ("record_key", "name", "hint", "birth_date")])
 _EVIDENCE = pa.schema(
     [
         *((c, pa.string()) for c in ("record_key", "identifier_type", "identifier_scope")),
@@ -155,7 +161,12 @@ _OWNERS = pa.schema([("value", pa.string()), ("name", pa.string())])
 
 def _people(records: Mapping[str, Person]) -> Iterator[dict[str, object]]:
     for key, person in records.items():
-        yield {"record_key": key, "name": person.name, "birth_date": person.birth_date}
+        yield {
+            "record_key": key,
+            "name": person.name,
+            "hint": person.hint,
+            "birth_date": person.birth_date,
+        }
 
 
 def _evidence(records: Mapping[str, Person]) -> Iterator[dict[str, object]]:

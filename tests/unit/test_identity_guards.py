@@ -275,3 +275,34 @@ def test_neither_the_order_of_rows_nor_of_evidence_matters() -> None:
 
 def test_every_type_that_is_published_is_declared() -> None:
     assert len(DECLARED.types) == 12
+
+
+def test_a_car_owners_name_tells_a_family_apart_and_joins_nobody() -> None:
+    people = {
+        "father": record(HUB, name="王伟"),
+        "mother": record(HUB, name="李娜"),
+        "survey": record(HUB, hint="李娜"),
+        "elsewhere": record("mobile:+8613900000001", hint="李娜"),
+    }
+    found = resolve_people(people)
+    assert found.groups == {
+        frozenset({"father"}),
+        frozenset({"mother", "survey"}),
+        frozenset({"elsewhere"}),
+    }
+
+
+def test_who_proved_to_hold_anothers_backup_phone_is_somebody_else() -> None:
+    people = {
+        "contact": record(
+            "mobile:+8613900000001",
+            Named("mobile", "+8613000000009", needs_name=True),
+            "unionid:U",
+            name="王伟",
+        ),
+        "order": record(HUB, "unionid:U", name="王伟"),
+        "account": record(Named("mobile", "+8613000000009", is_verified=True), "login_id:2"),
+    }
+    found = resolve_people(people)
+    assert found.groups == {frozenset({"contact", "order"}), frozenset({"account"})}
+    assert found.reasons() == {"different_holder"}

@@ -217,7 +217,8 @@ def test_a_failed_resolution_leaves_the_last_one(identity: Identity) -> None:
 def test_a_record_that_occurs_twice_is_refused(identity: Identity) -> None:
     identity.connection.execute(
         "create table twice as select 'crm' as source, 'leads' as entity, 'a' as record_key,"
-        " timestamp '2026-01-01' as first_seen_at, null as name, null::date as birth_date"
+        " timestamp '2026-01-01' as first_seen_at, null as name, null as hint,"
+        " null::date as birth_date"
         " from range(2)"
     )
     with pytest.raises(ZhongtaiError, match="share a key"):

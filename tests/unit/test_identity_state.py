@@ -20,7 +20,11 @@ def write_evidence(settings: Settings, **values_of: list[str]) -> None:
         build.execute(
             "create or replace table intermediate.int_identity_records (source varchar,"
             " entity varchar, record_key varchar, first_seen_at timestamp, name varchar,"
-            " birth_date date, is_organisation boolean)"
+            " hint varchar, birth_date date, is_organisation boolean)"
+        )
+        build.execute(
+            "create or replace table intermediate.int_identity_attributes (source varchar,"
+            " entity varchar, record_key varchar, attribute varchar, value varchar)"
         )
         build.execute(
             "create or replace table intermediate.int_identity_evidence (source varchar,"
@@ -36,7 +40,7 @@ def write_evidence(settings: Settings, **values_of: list[str]) -> None:
         for key, values in values_of.items():
             build.execute(
                 "insert into intermediate.int_identity_records values"
-                " ('crm', 'leads', ?, timestamp '2026-01-01', null, null,"
+                " ('crm', 'leads', ?, timestamp '2026-01-01', null, null, null,"
                 " starts_with(?, 'company'))",
                 [key, key],
             )

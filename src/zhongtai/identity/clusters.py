@@ -41,6 +41,8 @@ class _Cluster:
     values: dict[Kind, set[int]] = field(default_factory=dict)
     # how many records of the cluster name each value of a type
     uses: dict[int, Counter[int]] = field(default_factory=dict)
+    # values that somebody else may hold as well: phones for when this person does not answer
+    backups: set[int] = field(default_factory=set)
     # nodes that a decision keeps apart from this cluster
     apart: set[int] = field(default_factory=set)
 
@@ -55,6 +57,7 @@ class Clusters:
         self._rules = rules
         self._sound = sound
         self._agreed: dict[tuple[str, str], bool] = {}
+        self._backups: set[int] = set()
 
     def find(self, node: int) -> int:
         """The root of the cluster that holds `node`."""
@@ -79,6 +82,19 @@ class Clusters:
     def give_use(self, node: int, type_no: int, value: int) -> None:
         """Say that a node names a value that links."""
         self._held[node].uses.setdefault(type_no, Counter())[value] += 1
+
+    def give_backup(self, node: int, value: int) -> None:
+        """Say that a node names a value as somebody's whom to ask instead."""
+        self._held[node].backups.add(value)
+        self._backups.add(value)
+
+    def is_anyones_backup(self, value: int) -> bool:
+        """Whether any node names the value as a backup."""
+        return value in self._backups
+
+    def has_backup(self, root: int, value: int) -> bool:
+        """Whether a record of the cluster names the value as a backup."""
+        return value in self._held[root].backups
 
     def keep_apart(self, left: int, right: int) -> None:
         """Forbid that two nodes ever come into one cluster."""
@@ -108,6 +124,7 @@ class Clusters:
         held, gone = self._held[root], self._held[other]
         held.names |= gone.names
         held.births |= gone.births
+        held.backups |= gone.backups
         held.apart |= gone.apart
         for kind, values in gone.values.items():
             held.values.setdefault(kind, set()).update(values)

@@ -31,7 +31,9 @@ _NO_PAIRS = (
 class Sources:
     """What is resolved: relations of one connection (tables, views or bracketed queries).
 
-    `records`: source, entity, record_key, first_seen_at, name, birth_date; one row each.
+    `records`: source, entity, record_key, first_seen_at, name, hint, birth_date; one row each.
+    A `hint` is the name of somebody whom a record without name may be about: it can contradict a
+    link and never makes one.
     `evidence`: source, entity, record_key, identifier_type, identifier_scope, identifier_value,
     first_seen_at, last_seen_at, record_count, is_verified, needs_name; one row per record and
     value, of records among `records`. What needs_name links only records of one full name.
@@ -66,9 +68,10 @@ select
     entity,
     record_key,
     first_seen_at,
-    {name_key} as name,
+    {told_name} as name,
     birth_date,
     {is_full_name} as is_full_name,
+    name is not null as is_own_name,
 from {records}
 """
 
@@ -128,6 +131,10 @@ inner join identity_nodes as n using (record_no)
 where
     n.is_full_name
     and f.value_hash in (select value_hash from identity_facts where needs_name)
+""",
+    """
+create or replace temp table identity_backups as
+select record_no, value_hash from identity_facts where needs_name
 """,
     "delete from identity_facts where needs_name",
     "insert into identity_facts select * from identity_named_facts",
@@ -262,7 +269,8 @@ def _number_nodes(
             "evidence": sources.evidence,
             "owners": sources.owners,
             "name_key": name_key_sql("name"),
-            "is_full_name": full_name_sql(name_key_sql("name")),
+            "told_name": name_key_sql("coalesce(name, hint)"),
+            "is_full_name": full_name_sql(name_key_sql("coalesce(name, hint)")),
             "node_hash": _NODE_HASH.format(salt=f"'{salt}'"),
             "value_hash": _VALUE_HASH.format(salt=f"'{salt}'"),
             "usable": f"not {blocked_condition(declaration)}",

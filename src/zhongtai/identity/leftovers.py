@@ -12,7 +12,7 @@ from zhongtai.identity.declaration import Declaration
 if TYPE_CHECKING:
     import duckdb
 
-    from zhongtai.identity.components import Sources
+    from zhongtai.identity.components import Graph, Sources
 
 
 @dataclass(frozen=True)
@@ -25,12 +25,12 @@ class MatchReport:
 
 
 # The record whose key comes first names its cluster, whatever numbers it was given this time.
-_KEY = "source || chr(31) || entity || chr(31) || record_key"
-
-_PLACE_CLUSTERS = f"""
+_PLACE_CLUSTERS = """
 create or replace temp table identity_clusters as
 with keyed as (
-    select p.component, min({_KEY}) as cluster_key
+    select
+        p.component,
+        min(n.source || chr(31) || n.entity || chr(31) || n.record_key) as cluster_key,
     from identity_nodes as n
     inner join identity_partition as p using (record_no)
     group by p.component
@@ -39,7 +39,7 @@ names as (
     select p.component, n.name, count(*) as uses
     from identity_nodes as n
     inner join identity_partition as p using (record_no)
-    where n.is_full_name
+    where n.is_full_name and n.is_own_name
     group by p.component, n.name
     qualify row_number() over (partition by p.component order by count(*) desc, n.name) = 1
 )
@@ -183,13 +183,12 @@ def match_leftovers(
     connection: "duckdb.DuckDBPyConnection",
     sources: "Sources",
     declaration: Declaration,
-    words: dict[str, str],
+    graph: "Graph",
 ) -> MatchReport:
     """Join clusters of identity_partition that are one person by all that is known of them.
 
-    Does nothing where `sources` has no attributes or the declaration no matching. `words` are the
-    SQL fragments `value_hash` and `blocked` of the graph. Writes identity_partition anew,
-    identity_matched (component, joined_to) and identity.review_pairs.
+    Does nothing where `sources` has no attributes or the declaration no matching. Writes
+    identity_partition anew, identity_matched (component, joined_to) and identity.review_pairs.
     """
     connection.execute("create schema if not exists identity")
     if sources.attributes is None or declaration.matching is None:
@@ -199,7 +198,12 @@ def match_leftovers(
     from zhongtai.identity import matching
 
     task, model = declaration.matching
-    words = {**words, "attributes": sources.attributes, "evidence": sources.evidence}
+    words = {
+        "value_hash": graph.value_hash,
+        "blocked": graph.blocked,
+        "attributes": sources.attributes,
+        "evidence": sources.evidence,
+    }
     for statement in (
         _PLACE_CLUSTERS,
         _LIST_ATTRIBUTES,

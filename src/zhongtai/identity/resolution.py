@@ -161,12 +161,7 @@ def resolve_records(
     try:
         graph = label_records(connection, sources, declaration)
         contested = settle_suspects(connection, declaration)
-        matched = match_leftovers(
-            connection,
-            sources,
-            declaration,
-            {"value_hash": graph.value_hash, "blocked": graph.blocked},
-        )
+        matched = match_leftovers(connection, sources, declaration, graph)
         connection.execute(_PLACE)
         load_history(connection, history)
         mark_moment(connection, run.as_of)

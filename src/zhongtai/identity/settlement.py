@@ -18,11 +18,15 @@ _CLEARLY_MORE = 2
 
 @dataclass(frozen=True)
 class Link:
-    """A node naming a value between two times (microseconds, None where unknown)."""
+    """A node naming a value between two times (microseconds, None where unknown).
+
+    `is_verified`: the source saw the person prove to hold it.
+    """
 
     node: int
     first: int | None
     last: int | None
+    is_verified: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,6 +54,7 @@ class _Holder:
     weight: int
     first: int | None
     last: int | None
+    is_verified: bool = False
     era: int = 0
 
     def overlaps(self, other: "_Holder") -> bool:
@@ -69,6 +74,7 @@ class _Holder:
         """Count the evidence of another holder as well."""
         self.node = min(self.node, other.node)
         self.weight += other.weight
+        self.is_verified |= other.is_verified
         self.first = min((t for t in (self.first, other.first) if t is not None), default=None)
         self.last = max((t for t in (self.last, other.last) if t is not None), default=None)
         # the later era: it is the one that goes on
@@ -83,9 +89,7 @@ def settle(
     `values`: (type number, value) to its links; nodes are numbered in the order of their keys and
     types from the strongest. Returns the links that were refused and did not come about otherwise.
     """
-    order = sorted(
-        values.items(), key=lambda v: (v[0][0], -len(v[1]), sorted(link.node for link in v[1]))
-    )
+    order = sorted(values.items(), key=lambda v: _strength(clusters, *v))
     refused: dict[tuple[int, int, int], Refusal] = {}
     for (type_no, value), links in order:
         holders = _list_holders(clusters, links)
@@ -97,11 +101,22 @@ def settle(
     return [one for one in refused.values() if clusters.find(one.node) != clusters.find(one.other)]
 
 
+def _strength(
+    clusters: Clusters, value: tuple[int, int], links: Sequence[Link]
+) -> tuple[int, bool, int, list[int]]:
+    """What decides the order of values: nothing but their content.
+
+    Among one type a phone that somebody gave as another's comes after those that are people's own.
+    """
+    nodes = sorted(link.node for link in links)
+    return value[0], clusters.is_anyones_backup(value[1]), -len(nodes), nodes
+
+
 def _list_holders(clusters: Clusters, links: Sequence[Link]) -> list[_Holder]:
     held: dict[int, _Holder] = {}
     for link in links:
         root = clusters.find(link.node)
-        one = _Holder(root, link.node, 1, link.first, link.last)
+        one = _Holder(root, link.node, 1, link.first, link.last, link.is_verified)
         if root in held:
             held[root].absorb(one)
         else:
@@ -133,7 +148,7 @@ def _share(clusters: Clusters, holders: list[_Holder], type_no: int, value: int)
     for holder in sorted(holders, key=lambda h: (not clusters.has_name(h.root), -h.weight, h.node)):
         open_groups = []
         for group in groups:
-            reason = _contradiction(clusters, group, holder, type_no)
+            reason = _contradiction(clusters, group, holder, (type_no, value))
             if reason:
                 refusals.append(_refuse(group, holder, (type_no, value), reason))
             else:
@@ -150,12 +165,19 @@ def _share(clusters: Clusters, holders: list[_Holder], type_no: int, value: int)
     return refusals
 
 
-def _contradiction(clusters: Clusters, group: _Holder, holder: _Holder, type_no: int) -> str | None:
-    reason = clusters.contradiction(group.root, holder.root, type_no)
+def _contradiction(
+    clusters: Clusters, group: _Holder, holder: _Holder, shared: tuple[int, int]
+) -> str | None:
+    reason = clusters.contradiction(group.root, holder.root, shared[0])
     if reason:
         return reason
     if group.era != holder.era and not clusters.share_name(group.root, holder.root):
         return "not_seen_for_long"
+    # whoever proved to hold the phone that another one gave for emergencies is that somebody else
+    for one, two in ((group, holder), (holder, group)):
+        is_nameless_holder = one.is_verified and not clusters.has_name(one.root)
+        if is_nameless_holder and clusters.has_backup(two.root, shared[1]):
+            return "different_holder"
     return None
 
 

@@ -73,6 +73,14 @@ parted as (
 )
 select component from named
 union
+select p.component
+from identity_backups as b
+inner join identity_values as v using (value_hash)
+inner join identity_links as l using (value_no)
+inner join identity_partition as p on b.record_no = p.record_no
+inner join identity_partition as q on l.record_no = q.record_no
+where l.is_verified and p.component = q.component
+union
 select component from limited
 union
 select component from proven
@@ -116,7 +124,15 @@ select
     l.value_no,
     epoch_us(l.first_seen_at) as first_seen,
     epoch_us(l.last_seen_at) as last_seen,
+    l.is_verified,
 from identity_links as l
+inner join identity_suspect_nodes as s using (record_no)
+"""
+
+_LIST_BACKUPS = """
+select s.node, v.value_no
+from identity_backups as b
+inner join identity_values as v using (value_hash)
 inner join identity_suspect_nodes as s using (record_no)
 """
 
@@ -189,6 +205,8 @@ def _describe(connection: "duckdb.DuckDBPyConnection", clusters: Clusters, nodes
         *(traits[c].tolist() for c in ("node", "type_no", "scope_hash", "value_hash")), strict=True
     ):
         clusters.give_value(node, (type_no, scope), value)
+    for node, value in connection.execute(_LIST_BACKUPS).fetchall():
+        clusters.give_backup(node, value)
     for left, right in connection.execute(
         _LIST_PAIRS.format(pairs="identity_cannot_links")
     ).fetchall():
@@ -200,10 +218,10 @@ def _read_links(
 ) -> dict[tuple[int, int], list[Link]]:
     values: dict[tuple[int, int], list[Link]] = {}
     rows = connection.execute(_LIST_LINKS).to_arrow_table()
-    for node, type_no, value, first, last in zip(
+    for node, type_no, value, first, last, is_verified in zip(
         *(rows[c].to_pylist() for c in rows.column_names), strict=True
     ):
-        values.setdefault((type_no, value), []).append(Link(node, first, last))
+        values.setdefault((type_no, value), []).append(Link(node, first, last, is_verified))
         clusters.give_use(node, type_no, value)
     return values
 

@@ -67,7 +67,8 @@ select
     s.record_key,
     s.first_seen_at,
     s.last_seen_at,
-    coalesce(s.name, h.name) as name,
+    s.name,
+    h.name as hint,
     s.birth_date,
     s.organisation_key is not null as is_organisation,
     s.organisation_key
