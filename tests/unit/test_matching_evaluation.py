@@ -8,16 +8,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zhongtai.errors import ZhongtaiError
-from zhongtai.identity.matching import Quality, measure_quality
+from zhongtai.identity.matching import Quality, measure_classes, measure_quality, measure_sizes
 
 
-def measured(found: list[int], truth: list[int]) -> Quality:
+def put_partitions(found: list[int], truth: list[int]) -> duckdb.DuckDBPyConnection:
     connection = duckdb.connect()
     for name, clusters in (("found", found), ("truth", truth)):
         connection.execute(f"create table {name} (row_key integer, cluster integer)")
         if clusters:
             connection.executemany(f"insert into {name} values (?, ?)", list(enumerate(clusters)))
-    return measure_quality(connection, found="found", truth="truth")
+    return connection
+
+
+def measured(found: list[int], truth: list[int]) -> Quality:
+    return measure_quality(put_partitions(found, truth), found="found", truth="truth")
 
 
 def share(part: int, whole: int) -> float:
@@ -61,3 +65,35 @@ def test_partitions_of_different_rows_are_refused() -> None:
     connection.execute("create table truth as select i as row_key, 1 as cluster from range(4) t(i)")
     with pytest.raises(ZhongtaiError, match="do not hold the same rows"):
         measure_quality(connection, found="found", truth="truth")
+
+
+@settings(max_examples=50, deadline=None)
+@given(
+    st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4), st.sampled_from("ab")), max_size=20)
+)
+def test_a_class_is_judged_by_the_pairs_that_its_rows_stand_in(
+    rows: list[tuple[int, int, str]],
+) -> None:
+    connection = put_partitions([row[0] for row in rows], [row[1] for row in rows])
+    connection.execute("create table classes (row_key integer, class varchar)")
+    for number, row in enumerate(rows):
+        connection.execute("insert into classes values (?, ?)", [number, row[2]])
+    by_class = measure_classes(connection, found="found", truth="truth", classes="classes")
+    assert set(by_class) == {row[2] for row in rows}
+    for name, quality in by_class.items():
+        of_class = [i for i, row in enumerate(rows) if row[2] == name]
+        ends = [(i, j) for i in of_class for j in range(len(rows)) if i != j]
+        found = {(i, j) for i, j in ends if rows[i][0] == rows[j][0]}
+        true = {(i, j) for i, j in ends if rows[i][1] == rows[j][1]}
+        assert quality.rows == len(of_class)
+        assert quality.precision == pytest.approx(share(len(found & true), len(found)))
+        assert quality.recall == pytest.approx(share(len(found & true), len(true)))
+        assert quality.largest == max(
+            sum(other[0] == rows[i][0] for other in rows) for i in of_class
+        )
+
+
+def test_groups_are_counted_by_size() -> None:
+    connection = put_partitions([1, 1, 2, 3, 3, 3], [0] * 6)
+    assert measure_sizes(connection, "found") == {1: 1, 2: 1, 3: 1}
+    assert measure_sizes(connection, "truth") == {6: 1}

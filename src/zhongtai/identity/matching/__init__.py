@@ -1,7 +1,12 @@
 """Fuzzy matching: persons whom no strong identifier joins. See docs/matching.md."""
 
 from zhongtai.identity.matching.declaration import Declaration, load_declaration
-from zhongtai.identity.matching.evaluation import Quality, measure_quality
+from zhongtai.identity.matching.evaluation import (
+    Quality,
+    measure_classes,
+    measure_quality,
+    measure_sizes,
+)
 from zhongtai.identity.matching.levels import level_labels
 from zhongtai.identity.matching.linkage import LinkReport, Separations, link
 from zhongtai.identity.matching.model import Model, load_model, save_model
@@ -20,7 +25,9 @@ __all__ = [
     "link",
     "load_declaration",
     "load_model",
+    "measure_classes",
     "measure_quality",
+    "measure_sizes",
     "resolve_table",
     "save_model",
     "score_pairs",

@@ -1,7 +1,7 @@
 """How well a partition meets the truth: over pairs, and over rows (B³)."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from zhongtai.errors import ZhongtaiError
 
@@ -10,38 +10,36 @@ if TYPE_CHECKING:
 
 # ruff: noqa: S608  # relations of the caller
 
-# A cell is what one found group and one true group have in common; nothing else is needed.
+# A cell is what one found group and one true group have in common; nothing else is needed. A row
+# counts with the pairs that it stands in, so that a pair of two classes counts half in each.
 _MEASURE = """
 with cells as (
-    select f.cluster as found, t.cluster as truth, count(*)::double as size
+    select f.cluster as found, t.cluster as truth, {kind} as kind, count(*)::double as members
     from {found} as f
-    inner join {truth} as t using (row_key)
-    group by f.cluster, t.cluster
+    inner join {truth} as t using (row_key){classes}
+    group by all
 ),
 sized as (
     select
-        size,
-        sum(size) over (partition by found) as found_size,
-        sum(size) over (partition by truth) as true_size,
+        kind,
+        members,
+        sum(members) over (partition by found, truth) as size,
+        sum(members) over (partition by found) as found_size,
+        sum(members) over (partition by truth) as true_size,
     from cells
-),
-found_pairs as (
-    select coalesce(sum(n * (n - 1) / 2), 0) as pairs
-    from (select sum(size) as n from cells group by found)
-),
-true_pairs as (
-    select coalesce(sum(n * (n - 1) / 2), 0) as pairs
-    from (select sum(size) as n from cells group by truth)
 )
 select
-    coalesce(sum(size), 0) as members,
-    coalesce(sum(size * (size - 1) / 2), 0) as right_pairs,
-    (select pairs from found_pairs) as found_pairs,
-    (select pairs from true_pairs) as true_pairs,
-    coalesce(sum(size * size / found_size) / sum(size), 1) as b3_precision,
-    coalesce(sum(size * size / true_size) / sum(size), 1) as b3_recall,
-    coalesce(max(found_size), 0) as largest,
+    kind,
+    sum(members) as members,
+    sum(members * (size - 1)) as right_pairs,
+    sum(members * (found_size - 1)) as found_pairs,
+    sum(members * (true_size - 1)) as true_pairs,
+    sum(members * size / found_size) / sum(members) as b3_precision,
+    sum(members * size / true_size) / sum(members) as b3_recall,
+    max(found_size) as largest,
 from sized
+group by kind
+order by kind
 """
 
 
@@ -73,6 +71,41 @@ def measure_quality(connection: "duckdb.DuckDBPyConnection", *, found: str, trut
     Without any found pair precision is 1, without any true pair recall is 1.
     Raises ZhongtaiError where the two do not hold the same rows, each once.
     """
+    _require_same_rows(connection, found, truth)
+    query = _MEASURE.format(found=found, truth=truth, kind="0", classes="")
+    row = connection.execute(query).fetchone()
+    return _read(row) if row else Quality(0, 1.0, 1.0, 1.0, 1.0, 0)
+
+
+def measure_classes(
+    connection: "duckdb.DuckDBPyConnection", *, found: str, truth: str, classes: str
+) -> dict[str, Quality]:
+    """The same for each class of rows: a relation (row_key, class) over the same rows.
+
+    A class is judged by all pairs that its rows stand in, whatever the other row is; `rows` are
+    those of the class, `largest` is the largest group that holds one of them.
+    """
+    for partition in (truth, classes):
+        _require_same_rows(connection, found, partition)
+    query = _MEASURE.format(
+        found=found,
+        truth=truth,
+        kind="c.class",
+        classes=f" inner join {classes} as c using (row_key)",
+    )
+    return {str(row[0]): _read(row) for row in connection.execute(query).fetchall()}
+
+
+def measure_sizes(connection: "duckdb.DuckDBPyConnection", partition: str) -> dict[int, int]:
+    """How many groups of each size a relation (row_key, cluster) has, by size."""
+    rows = connection.execute(
+        "select members, count(*) from"
+        f" (select count(*) as members from {partition} group by cluster) group by all order by 1"
+    ).fetchall()
+    return {int(size): int(groups) for size, groups in rows}
+
+
+def _require_same_rows(connection: "duckdb.DuckDBPyConnection", found: str, truth: str) -> None:
     row = connection.execute(
         f"select count(*), count(f.row_key), count(t.row_key), count(distinct f.row_key)"
         f" from {found} as f full join {truth} as t using (row_key)"
@@ -83,9 +116,10 @@ def measure_quality(connection: "duckdb.DuckDBPyConnection", *, found: str, trut
             f" found {row[1]:,}, true {row[2]:,}, different {row[3]:,}",
             hint="compare partitions of one table",
         )
-    measured = connection.execute(_MEASURE.format(found=found, truth=truth)).fetchone()
-    assert measured  # noqa: S101  # an aggregate has a row
-    members, right, found_pairs, true_pairs, b3_precision, b3_recall, largest = measured
+
+
+def _read(row: tuple[Any, ...]) -> Quality:
+    members, right, found_pairs, true_pairs, b3_precision, b3_recall, largest = row[1:]
     return Quality(
         rows=int(members),
         precision=right / found_pairs if found_pairs else 1.0,
