@@ -9,6 +9,7 @@ from reader_cases import make_contract, read_file
 
 from zhongtai.contracts import Dialect
 from zhongtai.readers import bytestream, counting, structure
+from zhongtai.readers.quoted import split_quoted
 from zhongtai.readers.structure import MAX_RECORD_BYTES, Grammar, split_records
 
 QUOTES_DOUBLED = Dialect()
@@ -101,7 +102,7 @@ def scan(text: str, grammar: Grammar, blocks: int) -> list[tuple[str, list[str]]
     return found
 
 
-def spell(records: structure.Records) -> list[tuple[str, list[str]]]:
+def spell(records: structure.Records, escape: str = "") -> list[tuple[str, list[str]]]:
     content = bytes(records.content)
     found = []
     for number in range(len(records.first)):
@@ -109,6 +110,8 @@ def spell(records: structure.Records) -> list[tuple[str, list[str]]]:
         first = records.first[number]
         fields = range(first, first + (0 if records.is_broken[number] else records.width[number]))
         cells = [content[records.field_start[i] : records.field_end[i]].decode() for i in fields]
+        if records.escape is not None:
+            cells = [c.replace(f'{escape}"', '"').replace(f"{escape},", ",") for c in cells]
         found.append((text, cells))
     return found
 
@@ -140,6 +143,38 @@ def test_the_scanner_follows_the_grammar(escape: str | None, text: str, blocks: 
         # a block never ends within a CRLF, so lone returns are only cut with the text
         blocks = 1
     assert scan(text, grammar, blocks) == expected
+
+
+quoted = st.lists(st.sampled_from([*MARKS, "\\,", '\\"', "\\\\", ""]), max_size=3).map(
+    lambda marks: f'"{"".join(marks)}"'
+)
+tidy = st.sampled_from(['"a"', '""', '"b c"', '"\\""', '"中,"', '","'])
+rows = st.lists(st.one_of(tidy, tidy, tidy, quoted), min_size=1, max_size=5).map(",".join)
+
+
+@pytest.mark.parametrize("escape", [None, "\\"])
+@given(lines=st.lists(rows, min_size=1, max_size=6), end=st.sampled_from(["\n", "\n", "\r\n"]))
+@settings(max_examples=1000, deadline=None)
+def test_what_is_plainly_quoted_is_cut_as_the_scanner_cuts_it(
+    escape: str | None, lines: list[str], end: str
+) -> None:
+    data = "".join(line + end for line in lines).encode()
+    grammar = Grammar(ord(","), ord('"'), ord(escape) if escape else None, 4)
+    found = split_quoted(data, grammar)
+    if found:
+        expected = split_records(data, grammar, is_last=False)
+        assert spell(found, escape or "") == spell(expected)
+        for name in ("first", "width", "start", "end", "line", "is_broken"):
+            assert getattr(found, name).tolist() == getattr(expected, name).tolist()
+        assert (found.consumed, found.line_ends) == (expected.consumed, expected.line_ends)
+
+
+@pytest.mark.parametrize("escape", [None, "\\"])
+def test_tidy_files_are_plainly_quoted(escape: str | None) -> None:
+    grammar = Grammar(ord(","), ord('"'), ord(escape) if escape else None, 4)
+    cell = '\\"x\\,' if escape else "x, y"
+    data = f'"a","","{cell}",""\r\n"b","c","d","e"\r\n'.encode()
+    assert split_quoted(data, grammar)
 
 
 @pytest.mark.parametrize("dialect", [QUOTES_DOUBLED, QUOTES_ESCAPED])

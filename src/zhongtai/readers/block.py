@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from zhongtai.readers.encoding import TextLines
 from zhongtai.readers.records import int64_array
@@ -15,11 +16,15 @@ from zhongtai.readers.structure import Records
 
 @dataclass
 class Block:
-    """Records with the text they were found in; `line` is the number of its first line."""
+    """Records with the text they were found in; `line` is the number of its first line.
+
+    `escaped` are the characters that the records' escape may stand before.
+    """
 
     records: Records
     text: TextLines
     line: int
+    escaped: str = ""
 
     @cached_property
     def numbers(self) -> Any:
@@ -33,7 +38,19 @@ class Block:
 
     def column(self, records: Any, position: int) -> Any:
         """The field at `position` of the given records (an ndarray of indices)."""
-        return self._fields.take(int64_array(2 * (self.records.first[records] + position)))
+        texts = self._fields.take(int64_array(2 * (self.records.first[records] + position)))
+        return self._unescape(texts)
+
+    def _unescape(self, texts: Any) -> Any:
+        escape = self.records.escape
+        if escape is None or not len(texts):
+            return texts
+        held = texts.buffers()[2]
+        if not held or not np.count_nonzero(np.frombuffer(held, np.uint8) == escape):
+            return texts
+        for character in self.escaped:
+            texts = pc.replace_substring(texts, f"{chr(escape)}{character}", character)
+        return texts
 
     def texts(self, records: Any) -> Any:
         """The text of the given records, decoded."""
@@ -43,7 +60,8 @@ class Block:
     def values(self, record: int) -> Sequence[str]:
         """The fields of one record."""
         first, width = int(self.records.first[record]), int(self.records.width[record])
-        values: list[str] = self._fields[2 * first : 2 * (first + width) : 2].to_pylist()
+        texts = self._fields.take(int64_array(2 * np.arange(first, first + width)))
+        values: list[str] = self._unescape(texts).to_pylist()
         return values
 
     def original(self, record: int) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from zhongtai.readers.ahead import produce_ahead
 
-BLOCK_BYTES = 8 << 20
+BLOCK_BYTES = 4 << 20
 MAX_LINE_BYTES = 16 << 20
 KEPT_OF_LONG_LINE = 64 << 10
 _COMPRESSED_CHUNK = 1 << 20

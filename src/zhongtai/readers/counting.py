@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -25,11 +26,14 @@ from zhongtai.readers.structure import MAX_RECORD_BYTES, SWALLOW_COLUMNS
 from zhongtai.readers.workbook import sniff_kind
 
 _CHUNK_BYTES = 2 << 20
-_BLANK_LINE = re.compile(rb"\n[ \t\r\v\f\0]*+(?=\n)")
+_BLANK_LINE = re.compile(rb"[ \t\r\v\f\0]*+(?:\n|\Z)")
+_BLANKS_OF_LINES = np.zeros(256, bool)
+_BLANKS_OF_LINES[list(b" \t\r\v\f\0\n")] = True
 _SECTION = r"(?is)<!\[CDATA\[.*?\]\]>|<!--.*?-->"
 _PROSPECT = r"(?i)<prospect\b[^>]*>"
 # With fewer than one quote to so many bytes, quoted fields are looked for one by one.
 _RARE = 64
+_NO_ROW_CHARACTERS = {*BLANK_CHARACTERS, "\r", "\n", *(word[0] for word in TOTALS_WORDS)}
 # Legacy encodings use these as second bytes of a character.
 _UNSAFE = "\\|"
 
@@ -76,9 +80,18 @@ def _count_lines(contract: Contract, path: Path) -> int:
             continue
         data = lines.data.removeprefix(bom) if not encoding.is_wide else lines.data
         bom = b""
-        data = b"\n" + data.removesuffix(b"\n") + b"\n"
-        rows += data.count(b"\n") - 1 - len(_BLANK_LINE.findall(data))
+        starts = _line_starts(data)
+        rows += len(starts)
+        suspects = starts[_BLANKS_OF_LINES[np.frombuffer(data, np.uint8)[starts]]]
+        rows -= sum(map(bool, (_BLANK_LINE.match(data, at) for at in suspects.tolist())))
     return rows
+
+
+def _line_starts(data: bytes) -> Any:
+    """Where the lines of a text begin, the last one with or without its line end."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == ord("\n"))
+    starts = np.append(np.int64(0), ends + 1)
+    return starts[starts < len(data)]
 
 
 def _whole_lines(path: Path, transcoded: str, *, returns: bool = False) -> Iterator[Lines]:
@@ -129,6 +142,10 @@ class _Patterns:
         )
         self.clean = f"{cell2}(?:{delimiter}{cell2})*{end})"
         self.no_row = re.compile(self._no_row(layout.delimiter, dialect.quotechar, codecs_))
+        # what a record that is no row begins with, be it quoted or not
+        begins = {c.encode(codec)[0] for c in _NO_ROW_CHARACTERS for codec in codecs_}
+        self.may_be_none = np.zeros(256, bool)
+        self.may_be_none[[*begins, ord(layout.delimiter), ord(dialect.quotechar)]] = True
 
     @staticmethod
     def _no_row(delimiter: str, quote: str, codecs_: tuple[str, ...]) -> bytes:
@@ -185,57 +202,78 @@ class _DelimitedCount:
         """The rows of whole lines, and what belongs to a record that is not finished."""
         if not data.endswith((b"\n", b"\r")):
             return 0, data
-        has_returns = b"\r" in data
-        ends = data.count(b"\n")
-        if has_returns:
-            ends += data.count(b"\r") - data.count(b"\r\n")
-        if not self._is_one_record_a_line(data, ends):
+        text = b"\n" + data
+        if b"\r" in data:
+            text = text.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        # a line end before the first line and after each
+        ends = np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
+        if not self._is_one_record_a_line(text, ends):
             return self._exact(data, is_last=False)
-        if has_returns:
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        return ends - len(self._patterns.no_row.findall(b"\n" + data)), b""
+        return len(ends) - 1 - self._count_no_rows(text, ends[:-1]), b""
 
-    def _is_one_record_a_line(self, data: bytes, ends: int) -> bool:
-        """Whether it is plain that every quote opens or closes a field within its line."""
-        quotes = data.count(self._quote)
-        if not quotes:
+    def _count_no_rows(self, text: bytes, ends: Any) -> int:
+        """How many lines, each after one of the line ends, are empty records or totals rows."""
+        buffer = np.frombuffer(text, np.uint8)
+        may_be_none, first = self._patterns.may_be_none, buffer[ends + 1]
+        may_be = may_be_none[first]
+        quoted = np.flatnonzero(first == self._quote[0])
+        may_be[quoted] = may_be_none[buffer[ends[quoted] + 2]]
+        no_row = self._patterns.no_row
+        return sum(map(bool, (no_row.match(text, at) for at in ends[may_be].tolist())))
+
+    def _is_one_record_a_line(self, text: bytes, ends: Any) -> bool:
+        """Whether it is plain that every quote opens or closes a field within its line.
+
+        False only means that it is not plain.
+        """
+        buffer = np.frombuffer(text, np.uint8)
+        quotes = np.count_nonzero(buffer == self._quote[0])
+        if not quotes or self._ends_quoted(buffer, ends[1:]):
             return True
-        if quotes * _RARE < len(data) and not self._patterns.escape:
+        if self._pairs_up(buffer, ends):
+            return True
+        if quotes * _RARE < len(text) and not self._patterns.escape:
             found = 0
-            for match in self._patterns.span.finditer(data):
-                if match.start() and data[match.start() - 1] not in self._patterns.before:
+            for match in self._patterns.span.finditer(text):
+                if text[match.start() - 1] not in self._patterns.before:
                     return False
                 found += match[0].count(self._quote)
-            return found == quotes
-        if b"\r" not in data and self._pairs_up(data):
-            return True
+            return bool(found == quotes)
         # one NUL for each record and nothing else: all is plain; as many as lines: none is long
-        whole = pa.array([data], pa.binary())
+        whole = pa.array([text[1:]], pa.binary())
         left = pc.replace_substring_regex(whole, self._patterns.clean, "\0")[0].as_py()
-        return bool(left == bytes(ends))
+        return bool(left == bytes(len(ends) - 1))
 
-    def _pairs_up(self, data: bytes) -> bool:
-        """Whether quotes open after a delimiter or line end and close before one, line by line.
+    def _ends_quoted(self, buffer: Any, ends: Any) -> bool:
+        """Whether before each line end a quote closes a field.
 
-        A quick look for files that quote every field; False only means that it is not plain.
+        It does wherever it neither opens one nor is escaped, by whatever the dialect escapes with.
         """
-        escape = self._patterns.escape
-        if escape and escape * 2 in data:
+        if not (buffer[ends - 1] == self._quote[0]).all():
             return False
-        # a line end before the first byte and after the last
-        padded = np.frombuffer(b"\n\n" + data + b"\n", np.uint8)
-        at = np.flatnonzero(padded == self._quote[0])
+        others = self._delimiter + (self._patterns.escape or self._quote) + b"\n"
+        return not np.isin(buffer[ends - 2], list(others)).any()
+
+    def _pairs_up(self, buffer: Any, ends: Any) -> bool:
+        """Whether quotes open after a delimiter or line end and close before one, line by line."""
+        at = np.flatnonzero(buffer == self._quote[0])
+        escape = self._patterns.escape
         if escape:
-            at = at[padded[at - 1] != escape[0]]
+            before = buffer[at - 1] == escape[0]
+            if (before & (buffer[at - 2] == escape[0])).any():
+                return False
+            at = at[~before]
+        else:
+            at = _without_doubled(at)
         opens, closes = at[0::2], at[1::2]
         if len(opens) != len(closes):
             return False
         is_edge = np.zeros(256, bool)
         is_edge[[self._delimiter[0], 10]] = True
-        is_plain = is_edge[padded[opens - 1]].all() and is_edge[padded[closes + 1]].all()
-        if not is_plain or (escape and (padded[opens - 2] == escape[0]).any()):
+        if not (is_edge[buffer[opens - 1]].all() and is_edge[buffer[closes + 1]].all()):
             return False
-        ends = np.flatnonzero(padded == 10)
+        if escape and (buffer[opens - 2] == escape[0]).any():
+            return False
         return not (np.searchsorted(at, ends) % 2).any()
 
     def _exact(self, data: bytes, *, is_last: bool) -> tuple[int, bytes]:
@@ -267,3 +305,10 @@ class _DelimitedCount:
         columns = self._layout.width
         inner = lines[1:-1] if columns >= SWALLOW_COLUMNS else []
         return any(line.count(self._delimiter) == columns - 1 for line in inner)
+
+
+def _without_doubled(quotes: Any) -> Any:
+    """The positions of quotes without pairs side by side, which leave all as it is around them."""
+    heads = np.flatnonzero(np.diff(quotes, prepend=-2) != 1)
+    length = np.diff(np.append(heads, len(quotes)))
+    return quotes[heads[length % 2 == 1] + length[length % 2 == 1] - 1]

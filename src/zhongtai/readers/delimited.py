@@ -26,6 +26,7 @@ from zhongtai.readers.header import (
     note_columns,
 )
 from zhongtai.readers.layout import Layout, find_layout
+from zhongtai.readers.quoted import split_quoted
 from zhongtai.readers.records import FileRejected, Note, Rejects, objects_of, row_batch, truth
 from zhongtai.readers.structure import Grammar, Records, split_records
 
@@ -116,12 +117,15 @@ class DelimitedReader:
         for block in chain(lines, [None]):
             if block is not None and not block.is_overlong:
                 text = _join(carried, block)
-                records = split_records(text.data, grammar, is_last=False)
+                records = split_quoted(text.data, grammar) or split_records(
+                    text.data, grammar, is_last=False
+                )
             else:
                 text = carried
                 records = split_records(text.data, grammar, is_last=True)
             if len(records.first):
-                yield from self._rows_of(Block(records, text, line), header)
+                escaped = f"{layout.delimiter}{dialect.quotechar}"
+                yield from self._rows_of(Block(records, text, line, escaped), header)
             line += records.line_ends
             carried = _rest(text, records.consumed)
             if block is not None and block.is_overlong:

@@ -36,6 +36,7 @@ class Records:
 
     `first` is the index of a record's first field, `width` its number of fields. `consumed` is
     where the unfinished rest of the block begins, `line_ends` counts the line ends before it.
+    Where there is an `escape`, it still stands in the fields before quotes and delimiters.
     """
 
     data: bytes
@@ -50,6 +51,7 @@ class Records:
     is_broken: Any
     consumed: int
     line_ends: int
+    escape: int | None = None
 
 
 @dataclass
