@@ -22,6 +22,8 @@ from zhongtai.readers.records import FileRejected
 from zhongtai.readers.workbook import check_workbook
 
 _BLOCK = 4 << 20
+# The header stands in the first block, whose rows are looked at one by one.
+_FIRST_BLOCK = 64 << 10
 _SHEET = re.compile(r"<(?:\w+:)?sheet\b([^>]*)>")
 _RELATION = re.compile(r"<(?:\w+:)?Relationship\b([^>]*)>")
 _ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*[\"']([^\"']*)[\"']")
@@ -129,8 +131,10 @@ def _visible_parts(archive: zipfile.ZipFile) -> list[str]:
 def _blocks(archive: zipfile.ZipFile, name: str, tag: bytes) -> Iterator[bytes]:
     """A member of the archive in blocks, each up to the end of an element `tag`."""
     rest = b""
+    size = min(_FIRST_BLOCK, _BLOCK)
     with archive.open(name) as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(size):
+            size = _BLOCK
             data = rest + block
             end = _last_end(data, tag)
             if end:
@@ -176,10 +180,13 @@ def _cells(row: bytes) -> Iterator[_Cell]:
 
 
 def _head(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[int, list[_Cell]]]:
-    for number, cells in _rows(next(_blocks(archive, name, b"row")), 0):
-        if number > HEADER_SEARCH_ROWS:
-            return
-        yield number, list(cells)
+    last = 0
+    for block in _blocks(archive, name, b"row"):
+        for number, cells in _rows(block, last):
+            if number > HEADER_SEARCH_ROWS:
+                return
+            yield number, list(cells)
+            last = number
 
 
 def _plain_text(item: bytes) -> str:
