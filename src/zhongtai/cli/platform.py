@@ -1,5 +1,6 @@
 """Commands about services: up, down, demo, database."""
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -16,9 +17,9 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     for command in (up, down, demo):
         app.command(rich_help_panel=PANEL)(command)
-    database = typer.Typer(no_args_is_help=True, help="The embedded PostgreSQL of a home.")
-    for command in (start, stop, url, migrate):
-        database.command()(command)
+    database = typer.Typer(no_args_is_help=True, help="The PostgreSQL of a home.")
+    for action in (start, stop, url, migrate, backup, restore):
+        database.command()(action)
     app.add_typer(database, name="database", rich_help_panel=PANEL)
 
 
@@ -154,3 +155,47 @@ def migrate(
         if with_airflow:
             migrate_airflow(settings)
             say("Airflow is up to date")
+
+
+def backup(
+    file: Annotated[Path, typer.Argument(help="A new file, in a folder of your own.")],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Write the whole database to one file, while everything goes on. It holds personal data.
+
+    **Examples**
+
+        zhongtai database backup /backups/zhongtai-2026-03-31.dump --home .zhongtai
+    """
+    settings = make_settings(home)
+    with server_on_demand(settings):
+        from zhongtai.backup import back_up
+
+        size = back_up(settings, file)
+    if as_json:
+        say_json({"file": str(file), "bytes": size})
+    else:
+        say(f"{file}: {size:,} bytes; now copy the folders named in docs/operations.md")
+
+
+def restore(
+    file: Annotated[Path, typer.Argument(help="A file that `database backup` wrote.")],
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Fill an empty database from a backup; one that holds a ledger is left alone.
+
+    **Examples**
+
+        zhongtai database restore /backups/zhongtai-2026-03-31.dump --home .zhongtai
+    """
+    settings = make_settings(home)
+    with server_on_demand(settings):
+        from zhongtai.backup import restore as restore_database
+
+        restore_database(settings, file)
+    if as_json:
+        say_json({"restored": str(file)})
+    else:
+        say("restored; `zhongtai run` goes on from there")

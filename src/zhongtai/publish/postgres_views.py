@@ -25,8 +25,8 @@ class BreakingChangeError(ZhongtaiError):
     """The candidate would take a table or column from its readers, or change its type."""
 
 
-def ensure_roles(connection: psycopg.Connection) -> None:
-    """Create the reader roles without login or password, and let them into their schemas.
+def create_roles(connection: psycopg.Connection) -> None:
+    """Create the reader roles that are missing, without login or password.
 
     Raises ConfigurationError when they are missing and the database user may not create roles.
     """
@@ -43,6 +43,11 @@ def ensure_roles(connection: psycopg.Connection) -> None:
                 f"role {role} is missing and this database user may not create it",
                 hint=f"let an administrator run: create role {role} nologin;",
             ) from error
+
+
+def ensure_roles(connection: psycopg.Connection) -> None:
+    """Create the reader roles, and let them into their schemas; raises what `create_roles` does."""
+    create_roles(connection)
     for store, roles in READERS.items():
         for role in roles:
             connection.execute(
