@@ -1,9 +1,13 @@
 """Guard rails: each setting of seeds/identifiers.csv does something, and strangers stay apart."""
 
 from random import Random
+from typing import Any, cast
 
+import duckdb
 import pytest
 from person_cases import DECLARED, Named, Person, record, resolve_people, with_type
+
+from zhongtai.identity import refusals, resolution
 
 HUB = "mobile:+8613000000009"
 NAMES = ("王伟", "李娜", "张敏", "刘洋", "陈静", "杨帆", "赵磊", "黄丽", "周杰", "吴昊")
@@ -306,3 +310,33 @@ def test_who_proved_to_hold_anothers_backup_phone_is_somebody_else() -> None:
     found = resolve_people(people)
     assert found.groups == {frozenset({"contact", "order"}), frozenset({"account"})}
     assert found.reasons() == {"different_holder"}
+
+
+class Planned:
+    """A connection that also keeps the plan of each statement."""
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection) -> None:
+        self.connection = connection
+        self.plans: list[str] = []
+
+    def execute(self, query: str, *values: object) -> duckdb.DuckDBPyConnection:
+        plan = self.connection.execute(f"explain {query}", *values).fetchall()
+        self.plans.append(str(plan))
+        return self.connection.execute(query, *values)
+
+
+def test_refused_links_are_told_without_comparing_every_record_with_every_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[Planned] = []
+
+    def write(connection: duckdb.DuckDBPyConnection, *rest: Any) -> None:
+        told.append(Planned(connection))
+        refusals.write_refusals(cast("duckdb.DuckDBPyConnection", told[0]), *rest)
+
+    monkeypatch.setattr(resolution, "write_refusals", write)
+    others = {f"other{n}": record(f"login_id:U{n}") for n in range(5000)}
+    assert resolve_people(customers(8, HUB) | others).reasons() == {"hub"}
+    plans = "".join(told[0].plans)
+    assert "HASH_JOIN" in plans
+    assert not any(word in plans for word in ("NL_JOIN", "NESTED_LOOP", "CROSS_PRODUCT", "IE_JOIN"))

@@ -41,8 +41,10 @@ inner join centres as c on d.value_hash = c.value_hash and d.record_no <> c.reco
 qualify row_number() over (partition by d.record_no, d.value_hash order by c.place) = 1
 """
 
-_WRITE_REFUSED = """
-create or replace table identity.refused_links as
+# Both ends are looked up before they are compared: with the comparison in the same statement the
+# engine compares every record with every other.
+_PLACE_REFUSED = """
+create or replace temp table identity_refused_pairs as
 with refused as (
     select
         left_no,
@@ -54,28 +56,40 @@ with refused as (
     union all
     select left_no, right_no, type_no, reason from identity_hub_links
 )
-select distinct
-    l.source,
-    l.entity,
-    l.record_key,
-    r.source as other_source,
-    r.entity as other_entity,
-    r.record_key as other_record_key,
+select
+    l as one,
+    r as other,
     t.identifier_type,
     x.reason,
-    $run_id::varchar as run_id,
-from (
-    select left_no, right_no, type_no, reason from refused
-    union all
-    select right_no, left_no, type_no, reason from refused
-) as x
+from refused as x
 inner join identity_placed as l on x.left_no = l.record_no
 inner join identity_placed as r on x.right_no = r.record_no
 inner join identity_types as t using (type_no)
-where
-    l.component <> r.component
-    -- a pair is told once, the smaller key first
-    and (l.source, l.entity, l.record_key) < (r.source, r.entity, r.record_key)
+"""
+
+# A pair is told once, the smaller key first.
+_WRITE_REFUSED = """
+create or replace table identity.refused_links as
+with ordered as (
+    select
+        (one.source, one.entity, one.record_key) as left_key,
+        (other.source, other.entity, other.record_key) as right_key,
+        identifier_type,
+        reason,
+    from identity_refused_pairs
+    where one.component <> other.component
+)
+select distinct
+    least(left_key, right_key)[1] as source,
+    least(left_key, right_key)[2] as entity,
+    least(left_key, right_key)[3] as record_key,
+    greatest(left_key, right_key)[1] as other_source,
+    greatest(left_key, right_key)[2] as other_entity,
+    greatest(left_key, right_key)[3] as other_record_key,
+    identifier_type,
+    reason,
+    $run_id::varchar as run_id,
+from ordered
 """
 
 _WRITE_SHARED = """
@@ -137,6 +151,7 @@ def write_refusals(
 ) -> None:
     """Write identity.refused_links, shared_values and kept_evidence of the resolution in hand."""
     connection.execute(_LIST_HUB_LINKS)
+    connection.execute(_PLACE_REFUSED)
     connection.execute(_WRITE_REFUSED, {"run_id": run.run_id})
     words = {
         "evidence": sources.evidence,
