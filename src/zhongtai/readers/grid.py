@@ -44,8 +44,10 @@ def read_grids(rows: Any) -> Iterator[Grid]:
         columns = [pa.array([""] * len(block), pa.string())] * unused
         is_number: list[Any] = [None] * unused
         for cells in zip(*block, strict=True):
-            columns.append(pa.array([cell_text(cell) for cell in cells], pa.string()))
-            is_number.append(_find_numbers(cells))
+            is_text = set(map(type, cells)) == {str}
+            texts = cells if is_text else [cell_text(cell) for cell in cells]
+            columns.append(pa.array(texts, pa.string()))
+            is_number.append(None if is_text else _find_numbers(cells))
         yield Grid(np.arange(number, number + len(block), dtype=np.int64), columns, is_number)
         number += len(block)
 

@@ -241,7 +241,7 @@ def _open_archive(book: Workbook) -> list[_Found]:
                     yield grid
                     last = int(grid.numbers[-1])
         except Unusual:
-            yield from _skip_rows(_calamine_grids(book, sheets[position].name), last)
+            yield from _skip_rows(_calamine_grids(_calamine(book), sheets[position].name), last)
 
     return [
         (sheet.name, sheet.is_visible, partial(read, position))
@@ -252,10 +252,11 @@ def _open_archive(book: Workbook) -> list[_Found]:
 def _open_calamine(book: Workbook) -> Iterator[_Found]:
     from python_calamine import SheetTypeEnum, SheetVisibleEnum
 
-    for meta in _calamine(book).sheets_metadata:
+    opened = _calamine(book)
+    for meta in opened.sheets_metadata:
         if meta.typ == SheetTypeEnum.WorkSheet:
             is_visible = meta.visible == SheetVisibleEnum.Visible
-            yield meta.name, is_visible, partial(_calamine_grids, book, meta.name)
+            yield meta.name, is_visible, partial(_calamine_grids, opened, meta.name)
 
 
 def _calamine(book: Workbook) -> Any:
@@ -267,10 +268,9 @@ def _calamine(book: Workbook) -> Any:
         raise FileRejected("unreadable", f"not a readable workbook ({error})") from error
 
 
-def _calamine_grids(book: Workbook, name: str) -> Iterator[Grid]:
+def _calamine_grids(opened: Any, name: str) -> Iterator[Grid]:
     from python_calamine import CalamineError
 
-    opened = _calamine(book)
     try:
         rows = opened.get_sheet_by_name(name)
     except (CalamineError, OSError) as error:

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
@@ -259,16 +259,24 @@ def _count_binary(contract: Contract, path: Path) -> int:
             if meta.visible != SheetVisibleEnum.Visible:
                 continue
             cells = book.get_sheet_by_name(meta.name).to_python()
-            texts = [[str(cell) for cell in row if cell != ""] for row in cells]
-            position = find_header(contract, texts)
+            head = [[str(cell) for cell in row if cell != ""] for row in cells[:HEADER_SEARCH_ROWS]]
+            position = find_header(contract, head)
             if position < 0:
                 continue
-            filled = [[t for t in row if not is_blank(t)] for row in texts[position + 1 :]]
-            rows = sum(bool(row) and not is_totals(row) for row in filled)
+            rows = sum(map(_is_binary_row, cells[position + 1 :]))
             partial += rows
             with suppress(FileRejected):
-                build_header(contract, texts[position])
+                build_header(contract, head[position])
                 complete += rows
     except (CalamineError, OSError):
         return 0
     return complete or partial
+
+
+def _is_binary_row(cells: Sequence[object]) -> bool:
+    """Whether a row is filled, and no totals row by its first filled cell."""
+    for cell in cells:
+        text = cell if type(cell) is str else str(cell)
+        if not is_blank(text):
+            return not is_totals([text])
+    return False
