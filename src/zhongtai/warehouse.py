@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.database import connect
-from zhongtai.ingest.parts import Lake
+from zhongtai.ingest.parts import Lake, find_lost
 from zhongtai.runs import Run
 from zhongtai.scaffold import model_file
 from zhongtai.settings import Settings
@@ -47,6 +47,10 @@ _DELIVERY_ORDER = (
 )
 # Code that decides what a staging table holds; with other code the table is built anew.
 _STAGING_CODE = ("macros/cleaning", "macros/engine", "macros/schema", "macros/staging")
+# A row rule that is judged once persons are known. Its models read every row that was delivered, in
+# a view beside the one of the parts that staging has not seen.
+_JUDGED_LATE = "shared_value"
+_EVERY_ROW = "__every_row"
 _STAGING_SEEDS = ("null_words.csv", "placeholder_mobiles.csv")
 _ARROW_TYPES = {
     16: pa.bool_(),
@@ -137,6 +141,11 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
             unseen = [part for part in parts if part.mark not in staged]
             lake.refuse_lost((p.path for p in unseen), {p.path: p.file for p in unseen})
             _create_raw_view(settings, build, contract, unseen)
+            if contract.rule(_JUDGED_LATE):
+                # a lost part is the gate's to tell
+                lost = find_lost(lake.inspect(part.path for part in parts))
+                readable = [part for part in parts if part.path not in lost]
+                _create_raw_view(settings, build, contract, readable, _EVERY_ROW)
             _expect(build, contract, fingerprint, unseen)
         build.execute("commit")
 
@@ -318,14 +327,19 @@ def _drop_staging_table(build: "DuckDBPyConnection", table: str) -> None:
 
 
 def _create_raw_view(
-    settings: Settings, build: "DuckDBPyConnection", contract: Contract, parts: list[_Part]
+    settings: Settings,
+    build: "DuckDBPyConnection",
+    contract: Contract,
+    parts: list[_Part],
+    suffix: str = "",
 ) -> None:
-    """The view `raw.<table>`: the parts as delivered, with the order and the as-of of each."""
+    """The view `raw.<table><suffix>`: parts as delivered, with the order and the as-of of each."""
+    view = f"raw.{contract.table}{suffix}"
     columns = {column.delivered: "varchar" for column in contract.columns} | _PART_METADATA
     if not parts:
         typed = (f"cast(null as {kind}) as {_name(name)}" for name, kind in columns.items())
         build.execute(
-            f"create or replace view raw.{contract.table} as select {', '.join(typed)},"
+            f"create or replace view {view} as select {', '.join(typed)},"
             " cast(null as varchar) as _delivery_order, cast(null as timestamp) as _as_of"
             " where false"
         )
@@ -342,7 +356,7 @@ def _create_raw_view(
     )
     order = "delivery.delivery_order as _delivery_order, delivery.as_of as _as_of"
     query = f"select {', '.join(selected)}, {order} from {joined}"  # noqa: S608  # names of our own
-    build.execute(f"create or replace view raw.{contract.table} as {query}")
+    build.execute(f"create or replace view {view} as {query}")
 
 
 def _columns_of(settings: Settings, build: "DuckDBPyConnection", parts: list[_Part]) -> set[str]:

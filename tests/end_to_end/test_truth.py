@@ -98,7 +98,7 @@ def test_every_complete_file_and_no_other_is_in_the_ledger(world: World, home: H
 
 
 def test_every_row_ended_where_the_truth_says(world: World, home: Home) -> None:
-    """`rows_doubtful` of the loaded rows may be set aside; spoilt files cannot be counted."""
+    """Spoilt files cannot be counted."""
     with home.open() as connection:
         wrong = rows(
             connection,
@@ -106,9 +106,8 @@ def test_every_row_ended_where_the_truth_says(world: World, home: Home) -> None:
             " l.rows_quarantined, t.rows_duplicate, l.rows_duplicate"
             f" from {world.truth('ledger')} t join metrics.meta_ledger l using (file)"
             " where t.rows_in is not null and not (l.rows_in = t.rows_in"
-            " and l.rows_duplicate = t.rows_duplicate and l.rows_suppressed = 0"
-            " and l.rows_loaded between t.rows_loaded - t.rows_doubtful and t.rows_loaded"
-            " and l.rows_loaded + l.rows_quarantined = t.rows_loaded + t.rows_quarantined)",
+            " and l.rows_loaded = t.rows_loaded and l.rows_quarantined = t.rows_quarantined"
+            " and l.rows_duplicate = t.rows_duplicate and l.rows_suppressed = 0)",
         )
         compared = rows(
             connection,

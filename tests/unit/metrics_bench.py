@@ -34,6 +34,12 @@ _OTHERS = {
         "snapshot_id varchar, run_id varchar, as_of timestamp, created_at timestamp"
     ),
     "meta.gate_measures": "run_id varchar, measure varchar, value double",
+    "raw.crm__manual_tags__every_row": (
+        '_delivery_id varchar, "标识类型" varchar, "标识值" varchar'
+    ),
+    "identity.shared_values": (
+        "identifier_type varchar, identifier_value varchar, sharing varchar"
+    ),
     "identity.version": "identity_version varchar",
     "meta.quarantine": (
         "delivery_id varchar, level varchar, rule varchar, column_name varchar, reason varchar,"

@@ -163,6 +163,27 @@ def test_the_ledger_counts_what_each_rule_set_aside(
     ]
 
 
+def test_a_tag_that_nobody_declared_is_set_aside_and_a_computed_one_is_told(
+    landing: Landing, settings: Settings, ingest: Any, ledger: Any
+) -> None:
+    named = {"标识类型": "mobile", "标识值": "13812345678", "更新时间": "2026-03-02 10:00:00"}
+    ids = (" vip ", "no_such_tag", "car_owner")
+    rows = [named | {"tag_id": tag_id, "value": "是"} for tag_id in ids]
+    landing.deliver("crm.manual_tags", [*rows, rows[0] | {"标识类型": "fax"}])
+    ingest()
+    (delivery,) = ledger()
+    assert counts(delivery) == ("loaded", 4, 3, 1, 0)
+    with connect(settings) as connection:
+        found = connection.execute(
+            "select rule, severity, rows from ledger.quarantine order by 1"
+        ).fetchall()
+    assert found == [
+        ("computed_tag", "warning", 1),
+        ("unknown_identifier_type", "warning", 1),
+        ("unknown_tag", "critical", 1),
+    ]
+
+
 def test_the_same_bytes_load_once_under_whatever_name(
     landing: Landing, settings: Settings, ingest: Any, ledger: Any
 ) -> None:

@@ -106,3 +106,42 @@ def test_the_quarantine_is_counted_per_file_and_reason(bench: Bench) -> None:
     )
     found = only(bench.build("meta_quarantine_daily"))
     assert (found["date"], found["rows"]) == (date(2026, 8, 31), 5)
+
+
+def test_tags_set_on_a_value_that_several_persons_share_are_quarantined(bench: Bench) -> None:
+    """The earlier version of a row counts in its own file, as any row that was delivered."""
+    at = as_utc("2026-08-31T23:59")
+    file = {"source": "crm", "entity": "manual_tags", "loaded_at": at, "status": "loaded"}
+    counted = {"rows_in": 2, "rows_loaded": 2, "rows_quarantined": 0, "rows_duplicate": 0}
+    bench.given(
+        "meta.deliveries",
+        [file | counted | {"delivery_id": d, "file": f"{d}.csv"} for d in ("first", "second")],
+    )
+    shared, own = {"标识值": "13812345678"}, {"标识值": "13912345678"}
+    bench.given(
+        "raw.crm__manual_tags__every_row",
+        [
+            row | {"标识类型": "mobile", "_delivery_id": d}
+            for d in ("first", "second")
+            for row in (shared, own)
+        ],
+    )
+    known = {"identifier_type": "mobile", "is_shared": False}
+    bench.given(
+        "bridge_user_identifiers",
+        [
+            known | {"identifier_value": "+8613812345678", "one_id": "u1"},
+            known | {"identifier_value": "+8613812345678", "one_id": "u2"},
+            known | {"identifier_value": "+8613912345678", "one_id": "u3"},
+        ],
+    )
+    found = bench.build("meta_ledger")
+    assert [(r["rows_in"], r["rows_loaded"], r["rows_quarantined"]) for r in found] == [
+        (2, 1, 1),
+        (2, 1, 1),
+    ]
+    reasons = bench.build("meta_quarantine_daily")
+    assert sorted((r["file"], r["rule"], r["rows"]) for r in reasons) == [
+        ("first.csv", "shared_value", 1),
+        ("second.csv", "shared_value", 1),
+    ]

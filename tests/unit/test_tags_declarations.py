@@ -57,6 +57,20 @@ def test_the_repository_declares_tags_over_every_source_with_customers() -> None
     assert "intent_10_views_and_finance" in tags
 
 
+def test_a_tag_that_people_set_has_no_rule(tmp_path: Path) -> None:
+    body = "kind: manual\nvalue_type: {type}\n{more}"
+    good = GOOD + tag("by_hand", body.format(type="text", more=""))
+    assert load_tags(project_with(tmp_path / "good", good))["by_hand"].is_manual
+    wrong = {
+        "a tag of kind manual has no 'rule'": ("boolean", "rule: {has: mobile}"),
+        "is text, value_type says integer": ("integer", ""),
+    }
+    for number, (expected, (kind, more)) in enumerate(wrong.items()):
+        text = GOOD + tag("by_hand", body.format(type=kind, more=more))
+        with pytest.raises(ConfigurationError, match=expected):
+            load_tags(project_with(tmp_path / str(number), text))
+
+
 def test_generated_models_are_what_the_declarations_say() -> None:
     settings = load_settings(project_dir=PROJECT)
     stale = [str(file.relative_to(PROJECT)) for file in stale_models(settings)]

@@ -14,7 +14,7 @@ from zhongtai.errors import ZhongtaiError
 from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings, load_settings
 
-STAGED = "create table staging.stg_partner__rewards as select 1 as record_key"
+STAGED = "create table staging.stg_{table} as select 1 as record_key"
 
 
 @pytest.fixture
@@ -36,11 +36,11 @@ def staging_tables(settings: Settings) -> list[tuple[Any, ...]]:
     return query(settings, "select table_name from duckdb_tables() where schema_name = 'staging'")
 
 
-def stage_as_dbt_would(settings: Settings) -> None:
+def stage_as_dbt_would(settings: Settings, table: str = "partner__rewards") -> None:
     with warehouse.open_build(settings) as build:
-        build.execute("drop table if exists staging.stg_partner__rewards")
-        build.execute(STAGED)
-    warehouse.record_staged(settings, ["partner__rewards"])
+        build.execute(f"drop table if exists staging.stg_{table}")
+        build.execute(STAGED.format(table=table))
+    warehouse.record_staged(settings, [table])
 
 
 def test_the_run_and_the_ledger_are_mirrored_as_naive_utc(
@@ -122,8 +122,29 @@ def test_an_entity_without_parts_has_a_typed_empty_view(
 ) -> None:
     warehouse.prepare(settings, contracts, run)
     assert query(settings, "select count(*), count(_as_of) from raw.crm__leads") == [(0, 0)]
-    found = query(settings, "select count(*) from duckdb_views() where schema_name = 'raw'")
+    found = query(
+        settings,
+        "select count(*) from duckdb_views()"
+        " where schema_name = 'raw' and not ends_with(view_name, '__every_row')",
+    )
     assert found == [(len(contracts),)]
+
+
+def test_rows_that_are_judged_once_persons_are_known_stay_in_sight(
+    settings: Settings, contracts: Contracts, run: Run
+) -> None:
+    manual, every = contracts["crm.manual_tags"], "raw.crm__manual_tags__every_row"
+    for number in ("1", "2"):
+        deliver(settings, run, manual, [{"标识值": number}], file=f"{number}.csv")
+        warehouse.prepare(settings, contracts, run)
+        stage_as_dbt_would(settings, manual.table)
+    warehouse.prepare(settings, contracts, run)
+    assert query(settings, "select count(*) from raw.crm__manual_tags") == [(0,)]
+    assert query(settings, f'select "标识值" from {every} order by all') == [("1",), ("2",)]
+    lost = next(iter(settings.path("lake", "raw", "crm", "manual_tags").glob("*.parquet")))
+    lost.unlink()
+    warehouse.prepare(settings, contracts, run)
+    assert query(settings, f"select count(*) from {every}") == [(1,)]
 
 
 def test_a_part_of_an_earlier_contract_lacks_columns_and_still_loads(

@@ -34,6 +34,9 @@ ROW_RULES = (
     "event_time_in_future",
     "broken_record",
     "unknown_value",
+    "unknown_tag",
+    "computed_tag",
+    "shared_value",
 )
 FILE_RULES = (
     "manifest_mismatch",

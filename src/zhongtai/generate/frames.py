@@ -12,7 +12,7 @@ from zhongtai.generate.draws import MISSING, Array, rows_of
 from zhongtai.generate.timeline import Timeline
 
 NOBODY = -1
-# Fates of rows that load and are set aside later, when persons are known.
+# Fates of manual tags; the first is known when persons are.
 SHARED_VALUE, UNKNOWN_TAG = "shared_value", "unknown_tag"
 TYPES: dict[str, pa.DataType] = {
     "ts": pa.timestamp("s"),
@@ -62,8 +62,7 @@ class Frame:
 
 def loads(fates: Array) -> Array:
     """Return which fates are those of rows that load."""
-    good = (fates == "") | (fates == SHARED_VALUE) | (fates == UNKNOWN_TAG)
-    return np.asarray(good)
+    return np.asarray(fates == "")
 
 
 def typed(values: Any, kind: str) -> pa.Array:

@@ -27,7 +27,6 @@ SCHEMA = pa.schema(
         ("rows_quarantined", pa.int64()),
         ("rows_duplicate", pa.int64()),
         ("row_reasons", pa.string()),
-        ("rows_doubtful", pa.int64()),
     ]
 )
 
@@ -37,8 +36,7 @@ def ledger_of(delivered: Iterable[Delivered], *, by_wave: bool) -> pa.Table:
 
     Within a wave (or the whole landing folder) files of an entity are taken by the manifest's
     export time, then by path. `rows_in` and its parts are null where a spoilt file's rows cannot
-    be counted; `rows_doubtful` of the loaded rows may be set aside instead, once persons are known
-    (manual tags); a file that is not complete has status `not_complete` and is not in the ledger.
+    be counted; a file that is not complete has status `not_complete` and is not in the ledger.
     Without `by_wave` a file that was written again under its name counts in its last form only.
     """
     files = list(delivered)
@@ -122,7 +120,6 @@ def _row(file: Delivered, verdict: str, counts: tuple[int, int, int]) -> dict[st
         "rows_loaded": None if uncountable else loaded,
         "rows_quarantined": None if uncountable else quarantined,
         "rows_duplicate": None if uncountable else duplicate,
-        "rows_doubtful": int((loads(file.fates) & (file.fates != "")).sum()),
         "row_reasons": str(reasons) if verdict == "loaded" and reasons else "",
     }
 

@@ -15,7 +15,7 @@ from zhongtai.ingest.archive import move_to_archive
 from zhongtai.ingest.judgement import Bench, FileChanged, Judgement, judge
 from zhongtai.ingest.parts import Lake
 from zhongtai.ingest.report import IngestReport, Progress
-from zhongtai.ingest.rules import read_null_words
+from zhongtai.ingest.rules import read_null_words, read_tag_ids
 from zhongtai.ingest.settle import Settlement
 from zhongtai.ingest.workspace import open_workspace
 from zhongtai.landing import Delivery, LandingZone, Stray, Survey, find_deliveries
@@ -96,13 +96,14 @@ def open_workers(settings: Settings, run: Run, folder: Path) -> Iterator[Workers
     """Workers that judge deliveries of the landing zone, unfinished files in `folder`."""
     zone = LandingZone(settings.landing_url)
     words = read_null_words(settings.project_dir)
+    tags = read_tag_ids(settings.project_dir)
     benches: queue.SimpleQueue[Bench] = queue.SimpleQueue()
     with ExitStack() as stack:
         for number in range(settings.threads):
             duck = stack.enter_context(open_duckdb(settings, settings.threads))
             own = folder / str(number)
             own.mkdir()
-            benches.put(Bench(zone, own, duck, run.as_of, words))
+            benches.put(Bench(zone, own, duck, run.as_of, words, tags))
         pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="ingest")
         # on an error the files still in the queue are dropped: they will be found again
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)

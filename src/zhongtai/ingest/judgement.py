@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from zhongtai.contracts import Contract
 from zhongtai.errors import ZhongtaiError
 from zhongtai.ingest.parts import PartWriter
-from zhongtai.ingest.rules import RowRules, Vocabulary
+from zhongtai.ingest.rules import RowRules, TagIds, Vocabulary
 from zhongtai.ingest.setaside import Reason, RowsWriter
 from zhongtai.landing import Delivery, LandingZone
 from zhongtai.ledger import Level, Part, PartKind, QuarantineCount, delivery_id
@@ -48,6 +48,7 @@ class Bench:
     duck: "duckdb.DuckDBPyConnection"
     as_of: datetime
     null_words: frozenset[str]
+    tags: TagIds = field(default_factory=dict)
 
 
 @dataclass
@@ -231,7 +232,7 @@ class _Sieve:
         self.aside = aside
         self.events = _Span()
         self._bench = bench
-        self._rules = RowRules(contract, bench.as_of)
+        self._rules = RowRules(contract, bench.as_of, bench.tags)
         self._words = Vocabulary(contract, bench.null_words)
         self._refused: Counter[str] = Counter()
         self._warned: Counter[str] = Counter()

@@ -1,9 +1,11 @@
 """Row rules of a contract as one SQL query over a batch of delivered rows."""
 
 import csv
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +27,15 @@ _OWN_RULES = {
     "key_missing": "a key column has no value",
     "event_time_unreadable": "the event time is missing or no time",
     "event_time_in_future": "the event time lies more than a day after the as-of of the run",
+    "unknown_tag": "seeds/tags declares no tag of this id",
+    "computed_tag": "the tag follows from a rule; set by hand it has no effect",
 }
+# The English name of the column that the rules about tags look at.
+_TAG_COLUMN = "tag_id"
+_TAG_RULES = ("unknown_tag", "computed_tag")
+# Which tags are declared, and whether people set them by hand.
+TagIds = Mapping[str, bool]
+NO_TAGS: TagIds = MappingProxyType({})
 
 
 def quoted(name: str) -> str:
@@ -121,8 +131,9 @@ class Verdict:
 class RowRules:
     """The row rules of one contract at one as-of (aware). Not for use by several threads."""
 
-    def __init__(self, contract: Contract, as_of: datetime) -> None:
+    def __init__(self, contract: Contract, as_of: datetime, tags: TagIds = NO_TAGS) -> None:
         self._contract = contract
+        self._tags = tags
         latest = (as_of + _ALLOWED_AHEAD).astimezone(UTC).replace(tzinfo=None)
         self._latest = f"timestamp '{latest.isoformat(sep=' ')}'"
         self._rules = {r.rule: r for r in contract.row_rules if r.where or r.rule in _OWN_RULES}
@@ -154,11 +165,17 @@ class RowRules:
             return "", rule.because, rule.severity
         if name == "key_missing":
             return ", ".join(self._required_key), _OWN_RULES[name], rule.severity
+        if name in _TAG_RULES:
+            return self._tag_column, _OWN_RULES[name], rule.severity
         return self._contract.event_time or "", _OWN_RULES[name], rule.severity
 
     @property
     def _required_key(self) -> list[str]:
         return [c for c in self._contract.key if self._contract.by_delivered[c].required]
+
+    @property
+    def _tag_column(self) -> str:
+        return next(c.delivered for c in self._contract.columns if c.name == _TAG_COLUMN)
 
     def _of(self, severity: str) -> list[str]:
         return [name for name, rule in self._rules.items() if rule.severity == severity]
@@ -193,6 +210,11 @@ class RowRules:
             return f"({rule.where})"
         if name == "key_missing":
             return " or ".join(f"coalesce({shape.trim(c)}, '') = ''" for c in self._required_key)
+        tag = shape.trim(self._tag_column) if name in _TAG_RULES else ""
+        if name == "unknown_tag":
+            return f"not {_is_among(tag, self._tags)}"
+        if name == "computed_tag":
+            return _is_among(tag, (t for t, by_hand in self._tags.items() if not by_hand))
         return (
             "event_at is null" if name == "event_time_unreadable" else f"event_at > {self._latest}"
         )
@@ -236,6 +258,24 @@ def read_null_words(project_dir: Path) -> frozenset[str]:
         return frozenset()
     with file.open(encoding="utf-8", newline="") as opened:
         return frozenset(row["word"].lower() for row in csv.DictReader(opened))
+
+
+def read_tag_ids(project_dir: Path) -> TagIds:
+    """The tags that seeds/tags/ declares, whatever their status; none without that folder.
+
+    Raises ConfigurationError with file and line where a declaration is wrong.
+    """
+    from zhongtai.tags import load_tags
+
+    if not (project_dir / "seeds" / "tags").is_dir():
+        return NO_TAGS
+    return {tag_id: tag.is_manual for tag_id, tag in load_tags(project_dir).items()}
+
+
+def _is_among(expression: str, values: Iterable[str]) -> str:
+    """SQL for whether a text is one of these."""
+    listed = ", ".join(literal(value) for value in sorted(values))
+    return f"list_contains([{listed}]::varchar[], {expression})"
 
 
 def _word(value: str) -> str:

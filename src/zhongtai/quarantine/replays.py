@@ -26,7 +26,7 @@ from zhongtai.ingest.archive import archived_file
 from zhongtai.ingest.drain import open_duckdb
 from zhongtai.ingest.judgement import Bench, Judgement, judge_content, write_rows
 from zhongtai.ingest.parts import Lake, part_path
-from zhongtai.ingest.rules import read_null_words
+from zhongtai.ingest.rules import read_null_words, read_tag_ids
 from zhongtai.ingest.setaside import REJECTS_SCHEMA, read_rows, records_of, rows_file, whole_file
 from zhongtai.ingest.settle import Settlement, entity_lock
 from zhongtai.ingest.workspace import open_workspace
@@ -91,8 +91,14 @@ def replay(
         folder = stack.enter_context(open_workspace(settings))
         duck = stack.enter_context(open_duckdb(settings))
         settlement = Settlement(settings, connection, run, Lake(settings), duck)
-        words = read_null_words(settings.project_dir)
-        bench = Bench(LandingZone(settings.landing_url), folder, duck, run.as_of, words)
+        bench = Bench(
+            LandingZone(settings.landing_url),
+            folder,
+            duck,
+            run.as_of,
+            read_null_words(settings.project_dir),
+            read_tag_ids(settings.project_dir),
+        )
         replayer = _Replayer(settlement, bench, report)
         for candidate in _candidates(connection, selection):
             contract = contracts.get(candidate.name)

@@ -23,8 +23,11 @@ from zhongtai.tags.model import (
     VALUE_TYPES,
     Attribute,
     Banded,
+    Comparison,
     Consent,
+    Filter,
     Kind,
+    Measure,
     Measured,
     OtherTag,
     Rule,
@@ -160,6 +163,8 @@ def _read_tag(section: Section, file: Path, owner: str) -> Tag:
 
 
 def _read_rule(section: Section, kind: Kind, value_type: ValueType) -> Rule:
+    if kind == "manual":
+        return _read_manual(section, value_type)
     body = _body(section, kind)
     if body == "rule":
         _expect_type(section, value_type, "boolean", "a tag with one 'rule'")
@@ -171,6 +176,21 @@ def _read_rule(section: Section, kind: Kind, value_type: ValueType) -> Rule:
         _expect_type(section, value_type, "text", "a preference")
         return read_preference(section.section("prefer"))
     return _read_measured(section, kind, value_type)
+
+
+def _read_manual(section: Section, value_type: ValueType) -> Rule:
+    """A tag that people set: what crm.manual_tags says of the person now."""
+    for key in (*_BODIES, "otherwise", "bands"):
+        if key in section:
+            raise section.error_at(key, f"a tag of kind manual has no {key!r}: people set it")
+    own = Filter("tag_id", Comparison("is", section.text("id")))
+    if value_type == "boolean":
+        is_set = Filter("is_set", Comparison("is", True))
+        return Measured(
+            Measure("manual_tags", "count", where=(own, is_set)), Comparison("at_least", 1)
+        )
+    _expect_type(section, value_type, "text", "a tag of kind manual, where it is not boolean,")
+    return Banded(Measure("manual_tags", "last", of="value", where=(own,)), (), None)
 
 
 def _read_measured(section: Section, kind: Kind, value_type: ValueType) -> Rule:

@@ -77,6 +77,9 @@ FACTS: Mapping[str, Fact] = {
         Fact("referrals", "int_referrals", "referred_at", "partner.referrals", {
             "member_code": "text", "channel": "text", "order_no": "text", "status": "text",
         }),
+        Fact("manual_tags", "int_manual_tags", "updated_at", "crm.manual_tags", {
+            "tag_id": "text", "value": "text", "is_set": "boolean",
+        }),
         Fact("vehicles", "bridge_user_vehicles", "valid_from", "dms.orders, dms.deliveries", {
             "role": "text", "valid_to": "time",
         }),

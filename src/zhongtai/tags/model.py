@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 Scalar = str | int | float | bool | date
-Kind = Literal["rule", "lifecycle", "metric", "first_last", "preference", "composite"]
+Kind = Literal["rule", "lifecycle", "metric", "first_last", "preference", "composite", "manual"]
 ValueType = Literal["boolean", "text", "integer", "number", "date"]
 Status = Literal["draft", "in_review", "published", "inactive", "retired"]
 Consent = Literal["none", "marketing", "personalisation"]
 
-KINDS = ("rule", "lifecycle", "metric", "first_last", "preference", "composite")
+KINDS = ("rule", "lifecycle", "metric", "first_last", "preference", "composite", "manual")
 VALUE_TYPES = ("boolean", "text", "integer", "number", "date")
 STATUSES = ("draft", "in_review", "published", "inactive", "retired")
 CONSENTS = ("none", "marketing", "personalisation")
@@ -184,6 +184,11 @@ class Tag:
     def is_published(self) -> bool:
         """Whether it is computed; the other states are kept in the catalogue only."""
         return self.status == "published"
+
+    @property
+    def is_manual(self) -> bool:
+        """Whether people set it by hand."""
+        return self.kind == "manual"
 
     @property
     def place(self) -> str:

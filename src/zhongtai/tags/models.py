@@ -30,7 +30,7 @@ _CATALOGUE_COLUMNS = {
     "name_en": ("varchar", "Name in English"),
     "description": ("varchar", "What the tag says about a person"),
     "owner": ("varchar", "Who answers for the rule"),
-    "kind": ("varchar", "rule, lifecycle, metric, first_last, preference or composite"),
+    "kind": ("varchar", "rule, lifecycle, metric, first_last, preference, composite or manual"),
     "value_type": ("varchar", "boolean, text, integer, number or date"),
     "exclusive_group": ("varchar", "A person has at most one tag of a group; NULL outside of any"),
     "consent_purpose": ("varchar", "Consent that its use needs: none, marketing, personalisation"),

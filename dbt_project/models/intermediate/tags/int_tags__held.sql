@@ -22,6 +22,11 @@ union all select one_id, 'test_driven' as tag_id, 'true' as value from tags wher
 union all select one_id, 'repeat_lead' as tag_id, 'true' as value from tags where repeat_lead
 union all select one_id, 'undecided_lead' as tag_id, 'true' as value from tags where undecided_lead
 union all select one_id, 'purchase_price_band' as tag_id, cast(purchase_price_band as varchar) as value from tags where purchase_price_band is not null
+union all select one_id, 'vip' as tag_id, 'true' as value from tags where vip
+union all select one_id, 'key_account' as tag_id, 'true' as value from tags where key_account
+union all select one_id, 'media' as tag_id, 'true' as value from tags where media
+union all select one_id, 'do_not_disturb' as tag_id, 'true' as value from tags where do_not_disturb
+union all select one_id, 'care_level' as tag_id, cast(care_level as varchar) as value from tags where care_level is not null
 union all select one_id, 'first_touch_channel' as tag_id, cast(first_touch_channel as varchar) as value from tags where first_touch_channel is not null
 union all select one_id, 'first_touch_system' as tag_id, cast(first_touch_system as varchar) as value from tags where first_touch_system is not null
 union all select one_id, 'referred_customer' as tag_id, 'true' as value from tags where referred_customer

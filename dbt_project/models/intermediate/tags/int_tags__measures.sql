@@ -36,6 +36,11 @@ select
     surveys_ordered.last_recommend_score_365d as surveys_ordered__last_recommend_score_365d,
     coalesce(wecom.count_deleted_at_unknown, 0) as wecom__count_deleted_at_unknown,
     coalesce(referrals.count_status_is, 0) as referrals__count_status_is,
+    coalesce(manual_tags.count_vip_is_set, 0) as manual_tags__count_vip_is_set,
+    coalesce(manual_tags.count_key_account_is_set, 0) as manual_tags__count_key_account_is_set,
+    coalesce(manual_tags.count_media_is_set, 0) as manual_tags__count_media_is_set,
+    coalesce(manual_tags.count_do_not_disturb_is_set, 0) as manual_tags__count_do_not_disturb_is_set,
+    manual_tags_ordered.last_value_care_level as manual_tags_ordered__last_value_care_level,
     vehicles.days_since_last_owner_valid_to_unknown as vehicles__days_since_last_owner_valid_to_unknown
 from users
 left join {{ ref('int_tags__events_by_series_code') }} as events_by_series_code on events_by_series_code.one_id = users.one_id
@@ -52,4 +57,6 @@ left join {{ ref('int_tags__complaints') }} as complaints on complaints.one_id =
 left join {{ ref('int_tags__surveys_ordered') }} as surveys_ordered on surveys_ordered.one_id = users.one_id
 left join {{ ref('int_tags__wecom') }} as wecom on wecom.one_id = users.one_id
 left join {{ ref('int_tags__referrals') }} as referrals on referrals.one_id = users.one_id
+left join {{ ref('int_tags__manual_tags') }} as manual_tags on manual_tags.one_id = users.one_id
+left join {{ ref('int_tags__manual_tags_ordered') }} as manual_tags_ordered on manual_tags_ordered.one_id = users.one_id
 left join {{ ref('int_tags__vehicles') }} as vehicles on vehicles.one_id = users.one_id

@@ -20,6 +20,11 @@ level_1 as (
     cast((leads__count_not_is_test_180d >= 2) as boolean) as repeat_lead,
     cast(((leads__count_is_valid_90d >= 1) and (orders__count_not_is_cancelled = 0) and not (coalesce(profile__is_owner, false))) as boolean) as undecided_lead,
     cast(case when orders__max_price_fen_not_is_cancelled is null then null when orders__max_price_fen_not_is_cancelled <= 15000000 then '15万以内' when orders__max_price_fen_not_is_cancelled <= 25000000 then '15-25万' else '25万以上' end as varchar) as purchase_price_band,
+    cast((manual_tags__count_vip_is_set >= 1) as boolean) as vip,
+    cast((manual_tags__count_key_account_is_set >= 1) as boolean) as key_account,
+    cast((manual_tags__count_media_is_set >= 1) as boolean) as media,
+    cast((manual_tags__count_do_not_disturb_is_set >= 1) as boolean) as do_not_disturb,
+    cast(manual_tags_ordered__last_value_care_level as varchar) as care_level,
     cast(leads_ordered__first_channel_1_not_is_test as varchar) as first_touch_channel,
     cast(events_ordered__first_source as varchar) as first_touch_system,
     cast((referrals__count_status_is >= 1) as boolean) as referred_customer,
@@ -50,7 +55,7 @@ select
     contactable_by_phone, contactable_by_wecom, contactable_by_both, contact_route,
     marketing_consent, intent_10_views_and_finance, finance_interest, configuration_interest,
     preferred_series, booked_without_test_drive, journey_stage, test_driven, repeat_lead,
-    undecided_lead, purchase_price_band, first_touch_channel, first_touch_system, referred_customer,
-    referral_member, car_owner, vehicle_age_band, service_rhythm, addon_buyer, in_complaint,
-    nps_class, own_employee
+    undecided_lead, purchase_price_band, vip, key_account, media, do_not_disturb, care_level,
+    first_touch_channel, first_touch_system, referred_customer, referral_member, car_owner,
+    vehicle_age_band, service_rhythm, addon_buyer, in_complaint, nps_class, own_employee
 from level_3
