@@ -25,8 +25,8 @@ from zhongtai.settings import Settings, load_settings
 COMMANDS = [
     "run", "ingest", "build", "check", "publish", "release", "rollback", "status",
     "quarantine list", "quarantine show", "quarantine replay", "contracts lint", "explain",
-    "identity merge", "identity split", "identity undo", "identity list", "erase",
-    "generate exports",
+    "identity merge", "identity split", "identity undo", "identity list",
+    "identity review", "erase", "generate exports",
     "generate staging", "generate tags", "up", "down", "demo", "database start",
     "database stop", "database url",
 ]  # fmt: skip

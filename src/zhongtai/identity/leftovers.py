@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from zhongtai.identity.declaration import Declaration
+from zhongtai.identity.review_pairs import create_review_pairs, write_review_pairs
 
 if TYPE_CHECKING:
     import duckdb
@@ -164,19 +165,9 @@ select p.record_no, coalesce(m.joined_to, p.component) as component
 from identity_partition as p
 left join identity_matched as m using (component)
 """,
-    """
-create or replace table identity.review_pairs as
-select left_key, right_key, probability, reason, attribute
-from matching_undecided
-where reason <> 'conflict'
-""",
 )
 
-_NOTHING = (
-    "create or replace temp table identity_matched (component integer, joined_to integer)",
-    "create or replace table identity.review_pairs (left_key varchar, right_key varchar,"
-    " probability double, reason varchar, attribute varchar)",
-)
+_NOTHING = "create or replace temp table identity_matched (component integer, joined_to integer)"
 
 
 def match_leftovers(
@@ -192,8 +183,8 @@ def match_leftovers(
     """
     connection.execute("create schema if not exists identity")
     if sources.attributes is None or declaration.matching is None:
-        for statement in _NOTHING:
-            connection.execute(statement)
+        connection.execute(_NOTHING)
+        create_review_pairs(connection)
         return MatchReport()
     from zhongtai.identity import matching
 
@@ -218,4 +209,5 @@ def match_leftovers(
     linked = matching.link(connection, task, separations=separations)
     for statement in _JOIN:
         connection.execute(statement)
+    write_review_pairs(connection, task)
     return MatchReport(scored.compared, linked.joined, linked.undecided)

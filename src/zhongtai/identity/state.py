@@ -95,7 +95,7 @@ def write_state(connection: "duckdb.DuckDBPyConnection", folder: Path) -> None:
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, mode=0o700)
-    for stem in _STATE:
+    for stem in (*_STATE, "review_pairs"):
         file = partial / f"{stem}.parquet"
         connection.execute(
             f"copy (select * from identity.{stem} order by all)"  # noqa: S608

@@ -1,0 +1,89 @@
+"""The grey band of matching as a table: pairs that people decide about, in masked values."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from zhongtai.identity.matching import Declaration
+
+# What a reviewer sees of each column of identity_described: enough to compare, not to call. The
+# beginning of an address is its province and city.
+_MASKS = {
+    "name": "left(name, 1) || repeat('*', greatest(length(name) - 1, 1)::integer)",
+    "mobiles": "array_to_string(list_transform(mobiles, lambda m: '****' || right(m, 4)), ' ')",
+    "birth_date": "strftime(birth_date, '%Y-**-**')",
+    "gender": "gender",
+    "province": "province",
+    "city": "city",
+    "dealer_codes": "array_to_string(dealer_codes, ' ')",
+    "address": "left(address, 6) || '…'",
+}
+_COLUMNS = (
+    "pair_id varchar, source varchar, entity varchar, record_key varchar, other_source varchar,"
+    " other_entity varchar, other_record_key varchar, probability double, reason varchar,"
+    " comparisons struct(comparison varchar, agreement varchar, weight double, value varchar,"
+    " other_value varchar)[]"
+)
+
+# A conflict is decided already, by evidence or by people.
+_WRITE = """
+insert into identity.review_pairs
+with shown as (
+    select cluster_key, {masked} from identity_described
+)
+select
+    left(sha256(u.left_key || chr(30) || u.right_key), 12) as pair_id,
+    split_part(u.left_key, chr(31), 1) as source,
+    split_part(u.left_key, chr(31), 2) as entity,
+    array_to_string(string_split(u.left_key, chr(31))[3:], chr(31)) as record_key,
+    split_part(u.right_key, chr(31), 1) as other_source,
+    split_part(u.right_key, chr(31), 2) as other_entity,
+    array_to_string(string_split(u.right_key, chr(31))[3:], chr(31)) as other_record_key,
+    u.probability,
+    u.reason,
+    [{comparisons}] as comparisons,
+from matching_undecided as u
+inner join matching_pairs as s using (left_key, right_key)
+inner join shown as l on l.cluster_key = u.left_key
+inner join shown as r on r.cluster_key = u.right_key
+where u.reason <> 'conflict'
+"""
+
+
+def create_review_pairs(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Write identity.review_pairs without a row."""
+    connection.execute(f"create or replace table identity.review_pairs ({_COLUMNS})")
+
+
+def write_review_pairs(connection: "duckdb.DuckDBPyConnection", declaration: "Declaration") -> None:
+    """Write identity.review_pairs from matching_undecided and matching_pairs.
+
+    The record whose key comes first stands for its cluster, as in `cluster_key`, and names the
+    pair: the same two records are the same pair in every run.
+    """
+    from zhongtai.identity.matching import level_labels
+
+    create_review_pairs(connection)
+    labels = level_labels(declaration)
+    comparisons = []
+    for comparison in declaration.comparisons:
+        name = comparison.name
+        agreement = " ".join(
+            f"when {number} then '{label}'" for number, label in labels[name].items()
+        )
+        comparisons.append(
+            f"{{'comparison': '{name}',"
+            f""" 'agreement': case s."level_{name}" {agreement} end,"""
+            f""" 'weight': round(s."weight_{name}", 2),"""
+            f" 'value': {_values('l', comparison.columns)},"
+            f" 'other_value': {_values('r', comparison.columns)}}}"
+        )
+    masked = ", ".join(f'{mask} as "{column}"' for column, mask in _MASKS.items())
+    connection.execute(_WRITE.format(masked=masked, comparisons=", ".join(comparisons)))
+
+
+def _values(side: str, columns: tuple[str, ...]) -> str:
+    """What is known of the columns; null where nothing is."""
+    shown = ", ".join(f"nullif({side}.\"{column}\", '')" for column in columns)
+    return f"nullif(concat_ws(', ', {shown}), '')"
