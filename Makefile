@@ -30,8 +30,8 @@ $(STAMP): requirements.lock pyproject.toml benchmarks/accuracy_data.lock
 demo: setup ## Run the whole platform on sample exports: Airflow, PostgreSQL, DuckDB
 	@$(BIN)/zhongtai demo
 
-down: setup ## Stop everything that demo started
-	@$(BIN)/zhongtai down
+down: ## Stop everything that demo started
+	@if test -x $(BIN)/zhongtai; then $(BIN)/zhongtai down; else echo "nothing was running"; fi
 
 test: setup ## Check format, lint and types, then run every test
 	@$(BIN)/ruff format --check .

@@ -61,3 +61,12 @@ def test_pip_installs_the_lock_where_uv_cannot(tmp_path: Path) -> None:
 @pytest.mark.parametrize("file", ["Makefile", "Dockerfile"])
 def test_uv_is_new_enough_to_know_the_setting(file: str) -> None:
     assert "'uv>=0.11'" in (ROOT / file).read_text("utf-8")
+
+
+def test_down_installs_nothing_to_stop_what_never_ran(tmp_path: Path) -> None:
+    shutil.copy(ROOT / "Makefile", tmp_path / "Makefile")
+    ended = subprocess.run(
+        ["make", "down"], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (ended.returncode, ended.stdout) == (0, "nothing was running\n")
+    assert [file.name for file in tmp_path.iterdir()] == ["Makefile"]

@@ -28,18 +28,25 @@ def choose_port(settings: Settings) -> int:
 
     Raises ConfigurationError when none of the next ports is free.
     """
-    for port in range(settings.airflow_port, settings.airflow_port + PORTS_TRIED):
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
+    ports = range(settings.airflow_port, min(settings.airflow_port + PORTS_TRIED, 65536))
+    for port in ports:
+        if is_free(port):
             return port
     raise ConfigurationError(
-        f"ports {settings.airflow_port} to {settings.airflow_port + PORTS_TRIED - 1} are all taken",
+        f"none of the ports {ports[0]} to {ports[-1]} can be opened",
         hint="set ZHONGTAI_AIRFLOW_PORT to a free one",
     )
+
+
+def is_free(port: int) -> bool:
+    """Whether a server of ours could listen on this port of this machine now."""
+    with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True
 
 
 def _sqlalchemy_url(settings: Settings) -> str:

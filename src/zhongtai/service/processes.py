@@ -15,7 +15,7 @@ import psutil
 
 from zhongtai.database import stop_embedded_server
 from zhongtai.errors import ZhongtaiError
-from zhongtai.service.airflow import AirflowAddress, choose_port, prepare_airflow
+from zhongtai.service.airflow import AirflowAddress, choose_port, is_free, prepare_airflow
 from zhongtai.service.secrets import admin_password, write_private
 from zhongtai.settings import Settings
 
@@ -108,6 +108,23 @@ def is_healthy(port: int) -> bool:
     return bool(reported) and all(status == "healthy" for status in reported.values())
 
 
+def listens(services: Services) -> bool:
+    """Whether it is our API server that answers on the port, and not another home's."""
+    server = services.running().get("api-server")
+    if server is None:
+        return False
+    try:
+        family = [server, *server.children(recursive=True)]
+        connections = [found for process in family for found in process.net_connections("tcp")]
+    except psutil.NoSuchProcess:
+        # one of them ended meanwhile: whoever waits asks again
+        return False
+    return any(
+        connection.status == psutil.CONN_LISTEN and connection.laddr.port == services.port
+        for connection in connections
+    )
+
+
 def _wait_until(settings: Settings, services: Services, ready: Callable[[], bool]) -> None:
     deadline = time.monotonic() + START_TIMEOUT_SECONDS
     while not ready():
@@ -136,11 +153,17 @@ def start_services(settings: Settings, say: Callable[[str], None] = print) -> Ai
     services = load_services(settings)
     if services is None or not services.running():
         services = Services(choose_port(settings))
-    if services.port != settings.airflow_port:
-        say(f"port {settings.airflow_port} is taken: Airflow serves on {services.port}")
+    running, port = services.running(), services.port
+    if "api-server" not in running and not is_free(port):
+        # the components that still run know the API server by this port
+        raise ZhongtaiError(
+            f"the API server of this home is gone, and another program took its port {port}",
+            hint="zhongtai down, then start again: another port will be taken",
+        )
+    if port != settings.airflow_port:
+        say(f"port {settings.airflow_port} is taken: Airflow serves on {port}")
     say("preparing PostgreSQL and Airflow's tables")
-    environment = prepare_airflow(settings, services.port)
-    running = services.running()
+    environment = prepare_airflow(settings, port)
     say("waiting for api-server, scheduler, dag-processor and triggerer")
     for component in COMPONENTS:
         if component not in running:
@@ -148,8 +171,8 @@ def start_services(settings: Settings, say: Callable[[str], None] = print) -> Ai
             _save(settings, services)
         if component == "api-server":
             # a task that starts before the API answers fails on its first call
-            _wait_until(settings, services, lambda: bool(health(services.port)))
-    _wait_until(settings, services, lambda: is_healthy(services.port))
+            _wait_until(settings, services, lambda: listens(services) and bool(health(port)))
+    _wait_until(settings, services, lambda: listens(services) and is_healthy(port))
     return address(settings, services.port)
 
 
