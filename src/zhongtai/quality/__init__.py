@@ -140,7 +140,7 @@ def _record_measures(evidence: Evidence, results: Sequence[CheckResult]) -> None
     """Keep the measures for later runs, where they could be taken at all."""
     if any(r.suite == drift.SUITE and r.outcome == "raised" for r in results):
         return
-    drift.record(evidence.ledger, evidence.build_run_id, drift.measure(evidence))
+    drift.record(evidence.ledger, evidence.build_run_id, evidence.drift.measures)
 
 
 def _record_results(

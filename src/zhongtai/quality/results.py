@@ -14,6 +14,8 @@ from zhongtai.settings import Settings
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from zhongtai.quality.drift import Comparison
+
 Severity = Literal["critical", "warning", "info"]
 Outcome = Literal["passed", "failed", "raised", "missing"]
 SEVERITIES = ("critical", "warning", "info")
@@ -75,6 +77,13 @@ class Evidence:
 
         parts = self.ledger.execute("select part from ledger.parts order by part").fetchall()
         return Lake(self.settings).inspect(part for (part,) in parts)
+
+    @cached_property
+    def drift(self) -> "Comparison":
+        """The candidate's measures beside their history, taken once for all that asks."""
+        from zhongtai.quality.drift import compare
+
+        return compare(self)
 
     def number(self, query: str) -> int:
         """The one number that a query over the candidate gives; 0 for NULL."""

@@ -1,0 +1,244 @@
+"""The measures of a candidate: names and numbers, nothing of any person."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zhongtai.quality.drift.scan import scan
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+Measures = dict[str, float]
+Rows = Iterator[tuple[str, float]]
+
+# Shares of fewer things than this say nothing; so a small world raises no alarm.
+_ENOUGH = 100
+_ENOUGH_FOR_RATES = 500
+REFUSED = "identity.refused."
+
+# One row each, of the measures by their names.
+_TOTALS = (
+    """
+select
+    count(*) as persons,
+    sum(records) as records,
+    max(records) as largest_person_records,
+    count(*) filter (where records = 1) / greatest(count(*), 1) as singleton_share,
+from drift_persons
+""",
+    """
+select
+    count(*) as identifiers,
+    avg(persons) as persons_per_identifier,
+    max(persons) as largest_shared_persons,
+    sum(persons) / greatest((select count(*) from drift_persons), 1) as identifiers_per_person,
+from drift_values
+""",
+    """
+select max(values_held) as largest_person_identifiers
+from (select count(*) as values_held from drift_holdings where is_usable group by person)
+""",
+    """
+select
+    count(*) / greatest((select count(*) from drift_persons), 1) as refusal_rate,
+from identity.refused_links
+""",
+    """
+select
+    count(*) filter (where sharing = 'hub') as hubs,
+    count(*) filter (where sharing = 'household') as households,
+from identity.shared_values
+""",
+)
+
+# How the candidate differs from the published map; of no use before there is one. A few records
+# make any rate, so denominators are no smaller than {enough}.
+_CHANGES = (
+    """
+with counted as (
+    select
+        count(*) filter (where change = 'new') as born,
+        count(*) filter (where change = 'merge') as merged,
+        count(*) filter (where change in ('split', 'reassign')) as parted,
+    from drift_changes
+),
+base as (
+    select
+        greatest((select count(*) from drift_records where is_new), {enough}) as arrived,
+        greatest((select count(distinct person) from drift_before), {enough}) as known,
+)
+select
+    born / arrived as new_rate,
+    merged / arrived as merge_rate,
+    parted / arrived as split_rate,
+    merged / known as merge_share,
+    parted / known as split_share,
+from counted, base
+""",
+    """
+select coalesce(max(merged), 0) as largest_merge
+from (select count(*) as merged from drift_changes where change = 'merge' group by one_id)
+""",
+    """
+select
+    count(*) filter (where r.person is not null and r.person <> b.person and c.person is null)
+        as churned_records,
+    count(*) filter (where r.person <> b.person and c.change is distinct from 'merge')
+        / greatest(count(*), {enough}) as rebound_share,
+    count(*) filter (where r.person is null) / greatest(count(*), {enough}) as lost_share,
+from drift_before as b
+left join drift_records as r using (record_hash)
+left join (
+    select person_before, person, any_value(change) as change
+    from drift_changes
+    group by person_before, person
+) as c on c.person_before = b.person and c.person = r.person
+""",
+    "select coalesce(max(new_records), 0) as largest_inflow from drift_values",
+)
+
+_METRICS = {
+    "metrics.leads_created": "select sum(leads_created) from metrics.metrics_lead_funnel_daily",
+    "metrics.leads_valid": "select sum(leads_valid) from metrics.metrics_lead_funnel_daily",
+    "metrics.complaints": "select sum(accepted) from metrics.metrics_complaint_daily",
+    "metrics.tags_held": "select sum(users) from metrics.metrics_tag_daily",
+    "metrics.rows_loaded": "select sum(rows_loaded) from metrics.meta_ledger",
+}
+
+# Measures that a limit may name: those that do not depend on what is delivered.
+FIXED = frozenset(
+    {
+        *(f"identity.{name}" for name in (
+            "persons", "records", "largest_person_records", "singleton_share", "identifiers",
+            "persons_per_identifier", "largest_shared_persons", "identifiers_per_person",
+            "largest_person_identifiers", "refusal_rate", "hubs", "households", "new_rate",
+            "merge_rate", "split_rate", "merge_share", "split_share", "largest_merge",
+            "churned_records", "rebound_share", "lost_share", "largest_inflow",
+        )),
+        *_METRICS,
+    }
+)  # fmt: skip
+
+
+def measure_identity(
+    connection: "DuckDBPyConnection", previous: Path | None, run_id: str
+) -> Measures:
+    """The measures of the candidate's identities; leaves the temp tables of `scan`.
+
+    `previous` is the record_map.parquet of the last published snapshot: without it there is
+    nothing that changed.
+    """
+    scan(connection, previous, run_id)
+    found: Measures = {}
+    queries = [*_TOTALS, *(_CHANGES if previous else ())]
+    for query in queries:
+        found.update(_name_columns(connection, query.format(enough=_ENOUGH_FOR_RATES)))
+    for reason, count in connection.execute(
+        "select reason, count(*) from identity.refused_links group by reason"
+    ).fetchall():
+        found[f"{REFUSED}{reason}"] = float(count)
+    found.update(_measure_entities(connection, has_past=previous is not None))
+    found.update(_measure_types(connection))
+    return found
+
+
+def measure_metrics(connection: "DuckDBPyConnection") -> Measures:
+    """The totals of the metric tables; what they give as NULL is 0."""
+    found = {}
+    for name, query in _METRICS.items():
+        row = connection.execute(query).fetchone()
+        found[name] = float(row[0] or 0) if row else 0.0
+    return found
+
+
+def measure_deliveries(connection: "DuckDBPyConnection", last: Mapping[str, float]) -> Measures:
+    """Files and rows by entity, ever and (where there was a file) since the last snapshot.
+
+    `last` are the measures of the last published snapshot.
+    """
+    found: Measures = {}
+    for entity, files, rows in connection.execute(
+        "select source || '.' || entity, count(*), sum(rows_in) from meta.deliveries"
+        " where status = 'loaded' group by all order by all"
+    ).fetchall():
+        found[f"files.{entity}"], found[f"delivered.{entity}"] = float(files), float(rows)
+        if last and files > last.get(f"files.{entity}", 0.0):
+            found[f"rows.{entity}"] = max(rows - last.get(f"delivered.{entity}", 0.0), 0.0)
+    return found
+
+
+def measure_rules(connection: "DuckDBPyConnection") -> Measures:
+    """The settings of seeds/identifiers.csv as the candidate was built with, texts by a hash.
+
+    Not judged: a rule that changed explains what else did.
+    """
+    cursor = connection.execute("select * exclude (because) from seeds.identifiers")
+    columns = [column[0] for column in cursor.description or ()]
+    found: Measures = {}
+    for row in cursor.fetchall():
+        settings = dict(zip(columns, row, strict=True))
+        kind = settings.pop("identifier_type")
+        for name, value in settings.items():
+            found[f"rule.{kind}.{name}"] = _as_number(value)
+    return found
+
+
+def _as_number(value: object) -> float:
+    import zlib
+
+    if isinstance(value, int | float):
+        return float(value)
+    return float(-zlib.crc32(str(value or "").encode()))
+
+
+def _measure_entities(connection: "DuckDBPyConnection", *, has_past: bool) -> Rows:
+    rows = _dictionaries(
+        connection,
+        "select e.*, coalesce(t.records, 0) as twins"
+        " from drift_entities as e left join drift_twins as t using (entity) order by entity",
+    )
+    for row in rows:
+        entity = row["entity"]
+        yield f"records.{entity}", row["records"]
+        if row["records"] >= _ENOUGH:
+            yield f"usable.{entity}", row["usable"] / row["records"]
+            yield f"linked.{entity}", row["linked"] / row["records"]
+        if not has_past:
+            continue
+        yield f"new_records.{entity}", row["new_records"]
+        if row["active"] >= _ENOUGH:
+            yield f"returning.{entity}", row["returning_records"] / row["active"]
+        if row["new_records"] >= _ENOUGH:
+            yield f"new_usable.{entity}", row["new_usable"] / row["new_records"]
+            yield f"new_linked.{entity}", row["new_linked"] / row["new_records"]
+            yield f"twins.{entity}", row["twins"] / row["new_records"]
+        if row["new_timed"] >= _ENOUGH:
+            yield f"clock_cosine.{entity}", row["new_cosine"]
+            yield f"clock_sine.{entity}", row["new_sine"]
+
+
+def _measure_types(connection: "DuckDBPyConnection") -> Rows:
+    """Of the values of each type that were seen on its last day, the share never seen before."""
+    found = connection.execute(
+        "with seen as (select *, max(last_seen_at) over (partition by identifier_type)"
+        " - interval 1 day as since from drift_values)"
+        " select identifier_type, count(*) filter (where first_seen_at > since) / count(*)"
+        " from seen where last_seen_at > since group by identifier_type having count(*) >= ?"
+        " order by identifier_type",
+        [_ENOUGH],
+    )
+    for kind, share in found.fetchall():
+        yield f"unseen.{kind}", share
+
+
+def _name_columns(connection: "DuckDBPyConnection", query: str) -> Rows:
+    for row in _dictionaries(connection, query):
+        for name, value in row.items():
+            yield f"identity.{name}", float(value or 0)
+
+
+def _dictionaries(connection: "DuckDBPyConnection", query: str) -> list[dict[str, float]]:
+    cursor = connection.execute(query)
+    names = [column[0] for column in cursor.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
