@@ -157,7 +157,7 @@ _TABLES = (
     "create table edges (identifier_type varchar)",
     "create table meta.deliveries (source varchar, entity varchar, status varchar, rows_in bigint)",
     f"create view intermediate.int_identity_records as select {_SUBJECT}, first_seen_at,"
-    " last_seen_at, name, null::date as birth_date from subjects",
+    " last_seen_at, name, null::varchar as hint, null::date as birth_date from subjects",
     f"create view intermediate.int_identity_evidence as select {_SUBJECT}, identifier_type,"
     " '' as identifier_scope, identifier_value, first_seen_at, last_seen_at, 1 as record_count,"
     " false as is_verified, false as needs_name,"
