@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from zhongtai.identity import Declaration, History, Sources, load_declaration, resolve_records
 from zhongtai.identity.state import write_state
-from zhongtai.quality.drift import bands, history, judgement, limits, measures
+from zhongtai.quality.drift import bands, drivers, history, judgement, limits, measures
 from zhongtai.runs import Run
 from zhongtai.settings import load_settings
 
@@ -51,6 +51,7 @@ class Verdict:
     held: list[str]
     warned: list[str]
     measures: dict[str, float]
+    drivers: list[drivers.Driver]
 
 
 @dataclass
@@ -58,7 +59,7 @@ class Population:
     """Draws the days' deliveries: the same seed gives the same years."""
 
     seed: int = 1
-    usual: int = 60
+    usual: int = 150
     born: int = 0
     draw: np.random.Generator = field(init=False)
 
@@ -141,9 +142,7 @@ def phone_of(person: int) -> str:
 def name_of(person: int) -> str:
     """A full name; thousands of people share none."""
     first, second = divmod(person * 7919, len(_GIVEN))
-    return (
-        _SURNAMES[person % len(_SURNAMES)] + _GIVEN[second] + _GIVEN[first % len(_GIVEN)]
-    )
+    return _SURNAMES[person % len(_SURNAMES)] + _GIVEN[second] + _GIVEN[first % len(_GIVEN)]
 
 
 _SUBJECT = "split_part(entity, '.', 1) as source, split_part(entity, '.', 2) as entity, record_key"
@@ -155,7 +154,9 @@ _TABLES = (
     "create table namings (entity varchar, record_key varchar, identifier_type varchar,"
     " identifier_value varchar, first_seen_at timestamp, last_seen_at timestamp)",
     "create table edges (identifier_type varchar)",
-    "create table meta.deliveries (source varchar, entity varchar, status varchar, rows_in bigint)",
+    "create table meta.deliveries (source varchar, entity varchar, status varchar, rows_in bigint,"
+    " delivered_at timestamp)",
+    "create table meta.run_context (as_of timestamp)",
     f"create view intermediate.int_identity_records as select {_SUBJECT}, first_seen_at,"
     " last_seen_at, name, null::varchar as hint, null::date as birth_date from subjects",
     f"create view intermediate.int_identity_evidence as select {_SUBJECT}, identifier_type,"
@@ -179,7 +180,8 @@ _MERGE = (
     " identifier_value, min(first_seen_at) as first_seen_at, max(last_seen_at) as last_seen_at"
     " from namings group by entity, record_key, identifier_type, identifier_value",
     "insert into meta.deliveries select split_part(entity, '.', 1), split_part(entity, '.', 2),"
-    " 'loaded', count(distinct record_key) from delivered group by all",
+    " 'loaded', count(distinct record_key), (select as_of from meta.run_context)"
+    " from delivered group by all",
 )
 _DELIVERED = pa.schema(
     [
@@ -206,14 +208,19 @@ class World:
     day: int = 0
 
     def __post_init__(self) -> None:
+        # small tables: a second thread costs more than it brings
+        self.connection.execute("set threads = 1")
         for statement in _TABLES:
             self.connection.execute(statement)
 
+    @property
+    def as_of(self) -> datetime:
+        """When the next snapshot is built."""
+        return START + timedelta(days=self.day)
+
     def branch(self) -> "World":
         """The same world once more, whose next day may be another one."""
-        copy = replace(
-            self, connection=duckdb.connect(), population=Population(99 + self.day)
-        )
+        copy = replace(self, connection=duckdb.connect(), population=Population(99 + self.day))
         copy.population.born = self.population.born
         for table in ("subjects", "namings", "meta.deliveries"):
             rows = self.connection.execute(f"select * from {table}").to_arrow_table()
@@ -236,20 +243,24 @@ class World:
             for row in batch
             for kind, value in (row.values or {"": None}).items()
         ]
+        self.connection.execute("delete from meta.run_context")
+        self.connection.execute(
+            "insert into meta.run_context values (?)", [self.as_of.replace(tzinfo=None)]
+        )
         self.connection.register("delivered", pa.Table.from_pylist(rows, _DELIVERED))
         for statement in _MERGE:
             self.connection.execute(statement)
         for entity in empty:
             self.connection.execute(
-                "insert into meta.deliveries values (?, ?, 'loaded', 0)", entity.split(".")
+                "insert into meta.deliveries select ?, ?, 'loaded', 0, as_of from meta.run_context",
+                entity.split("."),
             )
 
     def judge(
         self, declaration: Declaration = DECLARED, *, known: History | None = None
     ) -> Verdict:
-        """Resolve and measure what was taken in; `known` is the map that ids are taken over from.
-        """
-        as_of = START + timedelta(days=self.day)
+        """Resolve and measure what was taken in; `known` is the map that ids are taken over from."""
+        as_of = self.as_of
         run = Run(f"run-{self.day}", "test", as_of, as_of)
         edges = [name for name, one in declaration.types.items() if one.is_edge]
         self.connection.execute("delete from edges")
@@ -265,14 +276,15 @@ class World:
         found = measures.measure_identity(
             self.connection, previous / "record_map.parquet" if previous else None, run.run_id
         ) | measures.measure_deliveries(self.connection, self.past.last)
-        found = judgement.complete(found, self.past.last)
+        found = measures.complete(found, self.past.last)
         weekday = history.weekday_of(as_of)
         out = []
         if self.past.snapshots >= judgement.LEAST_HISTORY:
             out = judgement.find_deviations(LIMITS, found, self.past, weekday)
         young = judgement.find_deviations(LIMITS, found, self.past, weekday, young=True)
         held = [*judgement.find_excesses(LIMITS, found), *map(str, out)]
-        return Verdict(held, [str(one) for one in young], found)
+        driving = drivers.find_drivers(self.connection) if held else []
+        return Verdict(held, [str(one) for one in young], found, driving)
 
     def publish(self, verdict: Verdict) -> None:
         """Keep the day's map and measures; the next one begins."""

@@ -1,13 +1,13 @@
 """Drift: identity and metrics against limits that always hold and bands learned from history."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from zhongtai.quality.drift.drivers import Driver, find_drivers
 from zhongtai.quality.drift.history import History, load_history, record, weekday_of
 from zhongtai.quality.drift.judgement import (
     LEAST_HISTORY,
     Deviation,
-    complete,
     find_deviations,
     find_excesses,
     say,
@@ -16,6 +16,8 @@ from zhongtai.quality.drift.limits import Limits, load_limits
 from zhongtai.quality.drift.measures import (
     FIXED,
     Measures,
+    complete,
+    list_changed_rules,
     measure_deliveries,
     measure_identity,
     measure_metrics,
@@ -36,11 +38,19 @@ class Comparison:
     measures: Measures
     history: History
     weekday: int
+    drivers: tuple[Driver, ...] = ()
 
     @property
     def excesses(self) -> list[str]:
         """What is beyond a limit that always holds."""
         return find_excesses(self.limits, self.measures)
+
+    @property
+    def causes(self) -> list[str]:
+        """Where to look first: settings that changed, and identifiers that drive the change."""
+        rules = list_changed_rules(self.measures, self.history.last)
+        told = [f"changed settings of identifiers: {', '.join(rules)}"] if rules else []
+        return told + [f"driven by {driver}" for driver in self.drivers]
 
     def deviations(self, *, young: bool = False) -> list[Deviation]:
         """What is outside its band; with `young` what has no band yet and is far off even so."""
@@ -62,9 +72,12 @@ def compare(evidence: Evidence) -> Comparison:
         **measure_rules(warehouse),
     }
     day = warehouse.execute("select as_of at time zone 'UTC' from meta.run_context").fetchone()
-    return Comparison(
+    found = Comparison(
         limits, complete(measures, history.last), history, weekday_of(day[0]) if day else 0
     )
+    if found.excesses or found.deviations():
+        return replace(found, drivers=tuple(find_drivers(warehouse)))
+    return found
 
 
 def _previous_map(evidence: Evidence, history: History) -> Path | None:
@@ -85,7 +98,9 @@ def _find_beyond_limits(evidence: Evidence) -> Finding:
         for name, most in found.limits.at_most.items()
         if name in found.measures
     ]
-    return Finding(not found.excesses, "; ".join(found.excesses or shown))
+    if found.excesses:
+        return Finding(False, "; ".join([*found.excesses, *found.causes]))
+    return Finding(True, "; ".join(shown))
 
 
 def _find_out_of_band(evidence: Evidence) -> Finding:
@@ -94,7 +109,8 @@ def _find_out_of_band(evidence: Evidence) -> Finding:
     if seen < LEAST_HISTORY:
         return Finding(True, f"{seen} of {LEAST_HISTORY} snapshots: too few to learn a band from")
     out = found.deviations()
-    return Finding(not out, "; ".join([f"bands of {seen} snapshots", *say(out)]))
+    told = [*say(out), *found.causes] if out else []
+    return Finding(not out, "; ".join([f"bands of {seen} snapshots", *told]))
 
 
 def _find_jumps(evidence: Evidence) -> Finding:

@@ -1,12 +1,12 @@
 """Measures against their limits and bands: what is out, by how much."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from zhongtai.quality.drift.bands import Band, learn_band
 from zhongtai.quality.drift.history import History
 from zhongtai.quality.drift.limits import Limits
-from zhongtai.quality.drift.measures import REFUSED, Measures
+from zhongtai.quality.drift.measures import Measures
 
 LEAST_HISTORY = 10
 # With fewer values than this there is no middle to be far from.
@@ -33,12 +33,6 @@ class Deviation:
             f"{self.measure} {self.value:.6g}, expected {self.band.low:.4g} to"
             f" {self.band.high:.4g} (lately {self.band.around:.6g})"
         )
-
-
-def complete(measures: Measures, last: Mapping[str, float]) -> Measures:
-    """The measures with a 0 for each reason of refusals that has gone since the last snapshot."""
-    gone = {name: 0.0 for name in last if name.startswith(REFUSED)}
-    return {**gone, **measures}
 
 
 def find_excesses(limits: Limits, measures: Measures) -> list[str]:

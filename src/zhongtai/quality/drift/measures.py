@@ -15,7 +15,10 @@ Rows = Iterator[tuple[str, float]]
 # Shares of fewer things than this say nothing; so a small world raises no alarm.
 _ENOUGH = 100
 _ENOUGH_FOR_RATES = 500
-REFUSED = "identity.refused."
+_REFUSED = "identity.refused."
+# What is 0 where it is not found any more.
+_COUNTED = (_REFUSED, "records.")
+_RULE = "rule."
 
 # One row each, of the measures by their names.
 _TOTALS = (
@@ -58,7 +61,6 @@ _CHANGES = (
     """
 with counted as (
     select
-        count(*) filter (where change = 'new') as born,
         count(*) filter (where change = 'merge') as merged,
         count(*) filter (where change in ('split', 'reassign')) as parted,
     from drift_changes
@@ -69,7 +71,6 @@ base as (
         greatest((select count(distinct person) from drift_before), {enough}) as known,
 )
 select
-    born / arrived as new_rate,
     merged / arrived as merge_rate,
     parted / arrived as split_rate,
     merged / known as merge_share,
@@ -95,7 +96,6 @@ left join (
     group by person_before, person
 ) as c on c.person_before = b.person and c.person = r.person
 """,
-    "select coalesce(max(new_records), 0) as largest_inflow from drift_values",
 )
 
 _METRICS = {
@@ -112,9 +112,9 @@ FIXED = frozenset(
         *(f"identity.{name}" for name in (
             "persons", "records", "largest_person_records", "singleton_share", "identifiers",
             "persons_per_identifier", "largest_shared_persons", "identifiers_per_person",
-            "largest_person_identifiers", "refusal_rate", "hubs", "households", "new_rate",
+            "largest_person_identifiers", "refusal_rate", "hubs", "households",
             "merge_rate", "split_rate", "merge_share", "split_share", "largest_merge",
-            "churned_records", "rebound_share", "lost_share", "largest_inflow",
+            "churned_records", "rebound_share", "lost_share",
         )),
         *_METRICS,
     }
@@ -137,10 +137,22 @@ def measure_identity(
     for reason, count in connection.execute(
         "select reason, count(*) from identity.refused_links group by reason"
     ).fetchall():
-        found[f"{REFUSED}{reason}"] = float(count)
+        found[f"{_REFUSED}{reason}"] = float(count)
     found.update(_measure_entities(connection, has_past=previous is not None))
     found.update(_measure_types(connection))
     return found
+
+
+def complete(measures: Measures, last: Mapping[str, float]) -> Measures:
+    """The measures with a 0 for each entity and reason of refusals gone since `last`."""
+    return {**{name: 0.0 for name in last if name.startswith(_COUNTED)}, **measures}
+
+
+def list_changed_rules(measures: Measures, last: Mapping[str, float]) -> list[str]:
+    """The settings of seeds/identifiers.csv, as type.setting, that differ from those of `last`."""
+    names = {name for name in {*measures, *last} if name.startswith(_RULE)}
+    changed = (name for name in names if measures.get(name) != last.get(name, measures.get(name)))
+    return sorted(name.removeprefix(_RULE) for name in changed)
 
 
 def measure_metrics(connection: "DuckDBPyConnection") -> Measures:
@@ -158,11 +170,13 @@ def measure_deliveries(connection: "DuckDBPyConnection", last: Mapping[str, floa
     `last` are the measures of the last published snapshot.
     """
     found: Measures = {}
-    for entity, files, rows in connection.execute(
-        "select source || '.' || entity, count(*), sum(rows_in) from meta.deliveries"
-        " where status = 'loaded' group by all order by all"
+    for entity, files, rows, silent in connection.execute(
+        "select source || '.' || entity, count(*), sum(rows_in),"
+        " epoch((select as_of from meta.run_context) - max(delivered_at)) / 3600"
+        " from meta.deliveries where status = 'loaded' group by source, entity order by all"
     ).fetchall():
         found[f"files.{entity}"], found[f"delivered.{entity}"] = float(files), float(rows)
+        found[f"silent_hours.{entity}"] = max(float(silent), 0.0)
         if last and files > last.get(f"files.{entity}", 0.0):
             found[f"rows.{entity}"] = max(rows - last.get(f"delivered.{entity}", 0.0), 0.0)
     return found
@@ -180,7 +194,7 @@ def measure_rules(connection: "DuckDBPyConnection") -> Measures:
         settings = dict(zip(columns, row, strict=True))
         kind = settings.pop("identifier_type")
         for name, value in settings.items():
-            found[f"rule.{kind}.{name}"] = _as_number(value)
+            found[f"{_RULE}{kind}.{name}"] = _as_number(value)
     return found
 
 
@@ -195,8 +209,9 @@ def _as_number(value: object) -> float:
 def _measure_entities(connection: "DuckDBPyConnection", *, has_past: bool) -> Rows:
     rows = _dictionaries(
         connection,
-        "select e.*, coalesce(t.records, 0) as twins"
-        " from drift_entities as e left join drift_twins as t using (entity) order by entity",
+        "select e.*, coalesce(t.records, 0) as twins, coalesce(i.records, 0) as inflow"
+        " from drift_entities as e left join drift_twins as t using (entity)"
+        " left join drift_inflows as i using (entity) order by entity",
     )
     for row in rows:
         entity = row["entity"]
@@ -206,13 +221,17 @@ def _measure_entities(connection: "DuckDBPyConnection", *, has_past: bool) -> Ro
             yield f"linked.{entity}", row["linked"] / row["records"]
         if not has_past:
             continue
-        yield f"new_records.{entity}", row["new_records"]
-        if row["active"] >= _ENOUGH:
+        if row["new_records"]:
+            yield f"new_records.{entity}", row["new_records"]
+        # without anything new the last day is one that was judged before
+        if row["new_records"] and row["active"] >= _ENOUGH:
             yield f"returning.{entity}", row["returning_records"] / row["active"]
         if row["new_records"] >= _ENOUGH:
             yield f"new_usable.{entity}", row["new_usable"] / row["new_records"]
             yield f"new_linked.{entity}", row["new_linked"] / row["new_records"]
+            yield f"new_rate.{entity}", row["born"] / row["new_records"]
             yield f"twins.{entity}", row["twins"] / row["new_records"]
+            yield f"inflow.{entity}", row["inflow"]
         if row["new_timed"] >= _ENOUGH:
             yield f"clock_cosine.{entity}", row["new_cosine"]
             yield f"clock_sine.{entity}", row["new_sine"]
@@ -235,7 +254,8 @@ def _measure_types(connection: "DuckDBPyConnection") -> Rows:
 def _name_columns(connection: "DuckDBPyConnection", query: str) -> Rows:
     for row in _dictionaries(connection, query):
         for name, value in row.items():
-            yield f"identity.{name}", float(value or 0)
+            if value is not None:
+                yield f"identity.{name}", float(value)
 
 
 def _dictionaries(connection: "DuckDBPyConnection", query: str) -> list[dict[str, float]]:

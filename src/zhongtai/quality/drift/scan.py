@@ -43,7 +43,11 @@ left join drift_before as p using (record_hash)
 """,
     """
 create or replace temp table drift_persons as
-select person, count(*) as records, min(entity) <> max(entity) as is_linked
+select
+    person,
+    count(*) as records,
+    min(entity) <> max(entity) as is_linked,
+    bool_and(is_new) as is_born,
 from drift_records
 group by person
 """,
@@ -88,7 +92,6 @@ select
     person,
     any_value(identifier_type) as identifier_type,
     any_value(is_usable) as is_usable,
-    count(*) filter (where is_new) as new_records,
     min(first_seen_at) as first_seen_at,
     max(last_seen_at) as last_seen_at,
 from drift_evidence
@@ -100,7 +103,6 @@ select
     value_hash,
     any_value(identifier_type) as identifier_type,
     count(*) as persons,
-    sum(new_records) as new_records,
     min(first_seen_at) as first_seen_at,
     max(last_seen_at) as last_seen_at,
 from drift_holdings
@@ -127,6 +129,18 @@ from (
 where is_new
 group by entity
 """,
+    # the value that most of what an entity brought names
+    """
+create or replace temp table drift_inflows as
+select entity, max(records) as records
+from (
+    select entity, value_hash, count(*) as records
+    from drift_evidence
+    where is_new
+    group by entity, value_hash
+)
+group by entity
+""",
     """
 create or replace temp table drift_entities as
 select
@@ -137,6 +151,7 @@ select
     count(*) filter (where r.is_new) as new_records,
     count(*) filter (where r.is_new and u.record_hash is not null) as new_usable,
     count(*) filter (where r.is_new and p.is_linked) as new_linked,
+    count(*) filter (where r.is_new and p.is_born) as born,
     count(*) filter (where r.is_active) as active,
     count(*) filter (where r.is_active and not r.is_new) as returning_records,
     count(*) filter (where r.is_new and r.first_seen_at is not null) as new_timed,
