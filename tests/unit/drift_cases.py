@@ -259,7 +259,7 @@ class World:
     def judge(
         self, declaration: Declaration = DECLARED, *, known: History | None = None
     ) -> Verdict:
-        """Resolve and measure what was taken in; `known` is the map that ids are taken over from."""
+        """Resolve and measure what was taken in; ids are taken over from `known`."""
         as_of = self.as_of
         run = Run(f"run-{self.day}", "test", as_of, as_of)
         edges = [name for name, one in declaration.types.items() if one.is_edge]

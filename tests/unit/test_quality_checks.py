@@ -15,7 +15,7 @@ from zhongtai.contracts import Contracts
 from zhongtai.database import connect
 from zhongtai.errors import ZhongtaiError
 from zhongtai.ingest import drain
-from zhongtai.quality import OWN_CHECKS, check_candidate, drift, required_checks
+from zhongtai.quality import OWN_CHECKS, check_candidate, required_checks
 from zhongtai.quality.reconciliation import PERSON_RECORDS
 from zhongtai.quality.results import Evidence, explain
 from zhongtai.runs import Run, start_run
@@ -118,7 +118,10 @@ _PUBLISHED = (
     " is_shared boolean)",
 )
 _TABLES = (
-    *(f"create schema {schema}" for schema in ("metrics", "profiles", "intermediate", "identity")),
+    *(
+        f"create schema {schema}"
+        for schema in ("metrics", "profiles", "intermediate", "identity", "seeds")
+    ),
     *(
         f"create table staging.stg_{name.replace('.', '__')} ({key} varchar)"
         for name, key in PERSON_RECORDS.items()
@@ -128,12 +131,26 @@ _TABLES = (
     "create table staging.stg_website__custom_events (visitor_id varchar)",
     "insert into staging.stg_crm__leads values ('L1'), ('L2'), ('L3')",
     "create table intermediate.int_leads as select record_key from staging.stg_crm__leads",
-    "create table identity.changes (run_id varchar, change varchar)",
-    "create table identity.redirects (retired_one_id varchar, one_id varchar)",
+    "create table identity.changes (run_id varchar, change varchar, one_id varchar,"
+    " previous_one_id varchar, record_count bigint)",
+    "create table identity.refused_links (reason varchar)",
+    "create table identity.shared_values (identifier_type varchar, identifier_scope varchar,"
+    " identifier_value varchar, sharing varchar)",
+    "create table seeds.identifiers (identifier_type varchar, max_holders integer,"
+    " because varchar)",
+    "insert into seeds.identifiers values ('mobile', 5, 'held by one person')",
     "create table identity.record_map (source varchar, entity varchar, record_key varchar,"
     " one_id varchar)",
     "insert into identity.record_map select 'crm', 'leads', 'L' || range, 'u_' || range % 9"
     " from range(200)",
+    "create table intermediate.int_identity_records as select source, entity, record_key,"
+    " timestamp '2026-03-01 08:00:00' as first_seen_at,"
+    " timestamp '2026-03-01 08:00:00' as last_seen_at from identity.record_map",
+    "create table intermediate.int_identity_evidence as select source, entity, record_key,"
+    " 'mobile' as identifier_type, '' as identifier_scope, '+861391234' ||"
+    " substr(one_id, 3).lpad(4, '0') as identifier_value, first_seen_at, last_seen_at,"
+    " true as is_edge from intermediate.int_identity_records"
+    " join identity.record_map using (source, entity, record_key)",
     "insert into metrics.meta_ledger select delivery_id, rows_in, rows_loaded, file"
     " from meta.deliveries",
     "insert into metrics.metrics_lead_funnel_daily values ('华东', 2, 0, 2), ('华北', 0, 1, 0)",
@@ -239,9 +256,9 @@ def test_checking_again_gives_the_same_results(candidate: Settings, run: Run) ->
          "metrics_have_no_personal_value"),
         ("update metrics.meta_ledger set file = 'u_0123456789abcdef0123456789abcdef'",
          "metrics_have_no_personal_value"),
-        ("insert into profiles.bridge_user_records select 'crm', 'leads', 'M' || range, 'u_1'"
-         " from range(1200)", "identity_is_within_its_limits"),
-        ("insert into identity.changes select run_id, 'split' from meta.run_context, range(30)",
+        ("insert into identity.record_map select 'crm', 'leads', 'M' || range, 'u_1'"
+         " from range(1200); insert into intermediate.int_identity_records select source, entity,"
+         " record_key, null, null from identity.record_map where record_key[1] = 'M'",
          "identity_is_within_its_limits"),
     ],
 )  # fmt: skip
@@ -363,22 +380,27 @@ def test_a_table_without_a_suite_and_a_suite_without_expectations_block(
     [
         (0, set()),
         (9, {"measures_are_near_the_last_snapshot"}),
-        (10, {"measures_are_near_the_last_snapshot", "measures_are_within_their_bands"}),
+        (10, {"measures_are_within_their_bands"}),
     ],
 )
 def test_bands_hold_from_ten_snapshots_on_and_jumps_only_warn(
     built: Built, times: int, expected: set[str]
 ) -> None:
-    published = "".join(
-        f"insert into ledger.runs (run_id, command, as_of) values ('r{n}', 'test', now());"
-        "insert into ledger.snapshots (snapshot_id, run_id, state, as_of, input_fingerprint,"
-        f" published_at) values ('s{n}', 'r{n}', 'superseded', now(), 'f', clock_timestamp());"
-        + "".join(
-            f"insert into ledger.gate_measures values ('r{n}', '{name}', 1000);"
-            for name in drift.MEASURE_NAMES
+    folder = built.settings.path("identity", f"s{times - 1}")
+    folder.mkdir(parents=True, exist_ok=True)
+    published = ""
+    with open_build(built.settings, read_only=True) as warehouse:
+        file = str(folder / "record_map.parquet")
+        warehouse.table("identity.record_map").write_parquet(file)
+    for n in range(times):
+        published += (
+            f"insert into ledger.runs (run_id, command, as_of) values ('r{n}', 'test', now());"
+            "insert into ledger.snapshots (snapshot_id, run_id, state, as_of, input_fingerprint,"
+            f" published_at) values ('s{n}', 'r{n}', 'superseded', now(), 'f', clock_timestamp());"
+        ) + "".join(
+            f"insert into ledger.gate_measures values ('r{n}', '{name}', {value});"
+            for name, value in {"records.crm.leads": 5000, "metrics.leads_valid": 9}.items()
         )
-        for n in range(times)
-    )
     found = troubles(built.settings, built.run, change_ledger=published)
     assert set(found) == expected
     severities = {own.check.expectation: own.check.severity for own in OWN_CHECKS}
@@ -387,10 +409,11 @@ def test_bands_hold_from_ten_snapshots_on_and_jumps_only_warn(
 
 
 @pytest.mark.parametrize(
-    ("before", "share"), [("'u_' || range % 9", 0), ("'u_gone'", 0), ("'u_other'", 1)]
+    ("before", "churned", "share"),
+    [("'u_' || range % 9", 0, 0), ("'u_gone'", 0, 0), ("'u_other'", 200, 0.4)],
 )
 def test_records_that_moved_without_a_merge_are_measured(
-    built: Built, tmp_path: Path, before: str, share: float
+    built: Built, tmp_path: Path, before: str, churned: int, share: float
 ) -> None:
     settings = built.settings.model_copy(update={"home": tmp_path})
     folder = settings.path("identity", "s1")
@@ -401,30 +424,23 @@ def test_records_that_moved_without_a_merge_are_measured(
     ).write_parquet(str(folder / "record_map.parquet"))
     with connect(built.settings) as ledger, open_build(built.settings) as warehouse:
         warehouse.execute("begin")
-        warehouse.execute("insert into identity.redirects values ('u_gone', 'u_1')")
         warehouse.execute(
-            "update identity.record_map set one_id = 'u_1'" if "gone" in before else "select 1"
-        )
-        ledger.execute(
-            "insert into ledger.snapshots (snapshot_id, run_id, state, as_of, input_fingerprint)"
-            " values ('s1', %s, 'published', now(), 'f')",
+            "insert into identity.changes values (?, 'merge', 'u_1', 'u_gone', 200)",
             [built.run.run_id],
         )
+        if "gone" in before:
+            warehouse.execute("update identity.record_map set one_id = 'u_1'")
+        ledger.execute("insert into ledger.runs (run_id, command, as_of) values ('r', '', now())")
+        ledger.execute(
+            "insert into ledger.snapshots (snapshot_id, run_id, state, as_of, input_fingerprint)"
+            " values ('s1', 'r', 'published', now(), 'f')"
+        )
         evidence = Evidence(settings, warehouse, ledger, built.run.run_id)
-        assert drift.measure(evidence)["identity.rebound_share"] == share
+        found = evidence.drift.measures
+        assert found["identity.churned_records"] == churned
+        assert found["identity.rebound_share"] == share
         warehouse.execute("rollback")
         ledger.rollback()
-
-
-def test_a_band_is_robust_against_one_outlier_and_never_narrower_than_declared() -> None:
-    steady = [100.0] * 10
-    half, tenth = (drift.Limits({}, share, 5) for share in (0.5, 0.1))
-    assert drift.learned_band(steady, half) == (50.0, 150.0)
-    assert drift.learned_band([*steady, 100_000.0], half) == (50.0, 150.0)
-    assert drift.learned_band([1.0] * 10, half) == (-4.0, 6.0)
-    low, high = drift.learned_band([10.0, 1000.0, 2000.0, 3000.0, 4000.0], tenth)
-    assert low < 0
-    assert high > 4000
 
 
 def test_measures_of_a_candidate_are_kept_for_the_next(candidate: Settings, run: Run) -> None:
@@ -435,9 +451,11 @@ def test_measures_of_a_candidate_are_kept_for_the_next(candidate: Settings, run:
                 "select measure, value from ledger.gate_measures where run_id = %s", [run.run_id]
             ).fetchall()
         )
-    assert set(kept) == set(drift.MEASURE_NAMES)
-    assert kept["identity.persons"] == 2
-    assert kept["identity.largest_person_records"] == 2
+    assert kept["identity.persons"] == 9
+    assert kept["identity.largest_person_records"] == 23
+    assert kept["records.crm.leads"] == 200
+    assert kept["delivered.crm.leads"] == 4
+    assert kept["rule.mobile.max_holders"] == 5
     assert kept["metrics.leads_created"] == 2
 
 

@@ -76,19 +76,20 @@ def learn_band(rule: Rule, history: Sequence[Seen], weekday: int, *, widest: boo
         values = [rule.spread(one.value) for one in history]
         steps = [new - old for new, old in pairwise(values)] or [0.0]
         low, high = _reach(rule, steps, widest=widest, around=0.0)
-        # what was left lately may be returned to
-        low = min(values[0] + low, *values[:_LATELY])
-        high = max(values[0] + high, *values[:_LATELY])
+        low, high = values[0] + low, values[0] + high
         around = history[0].value
+        # what was left lately may be returned to
+        expected = [around, *(one.value for one in history[:_LATELY])]
     else:
         alike = [one for one in history if one.weekday == weekday]
         chosen = alike if len(alike) >= _ENOUGH_OF_A_WEEKDAY else history
         values = [rule.spread(one.value) for one in chosen]
         low, high = _reach(rule, values, widest=widest, around=median(values))
         around = median(one.value for one in chosen)
+        expected = [around]
     return Band(
-        min(rule.gather(low), around - rule.ignore),
-        max(rule.gather(high), around + rule.ignore),
+        min(rule.gather(low), around - rule.ignore, *expected),
+        max(rule.gather(high), around + rule.ignore, *expected),
         around,
     )
 

@@ -75,7 +75,9 @@ having case when effect = 'brought' then max(size) else sum(size) end >= $least
 qualify
     row_number() over (
         partition by effect
-        order by case when effect = 'brought' then max(size) else sum(size) end desc, identifier_type
+        order by
+            case when effect = 'brought' then max(size) else sum(size) end desc,
+            identifier_type
     ) <= $shown
 """
 
