@@ -1,6 +1,6 @@
 """Who is found to be one person, against the truth: ours and two rivals in one run.
 
-    python -m benchmarks.accuracy [--only febrl3 febrl4 persons world]
+    python -m benchmarks.accuracy [--only febrl3 febrl4 persons world thresholds]
 
 Prints one table; a whole run writes docs/accuracy.md. Seconds are for comparison within the run.
 """
@@ -15,7 +15,13 @@ from typing import Any
 import pyarrow as pa
 from rich.console import Console
 
-from benchmarks import accuracy_febrl, accuracy_persons, accuracy_rivals, accuracy_world
+from benchmarks import (
+    accuracy_febrl,
+    accuracy_persons,
+    accuracy_rivals,
+    accuracy_thresholds,
+    accuracy_world,
+)
 from benchmarks.accuracy_report import (
     PAGE,
     Breakdown,
@@ -128,6 +134,7 @@ PARTS: dict[str, Callable[[], Iterator[Result | Breakdown]]] = {
         for data_set in list_data_sets()
     },
     "world": accuracy_world.measure,
+    "thresholds": accuracy_thresholds.measure,
 }
 
 

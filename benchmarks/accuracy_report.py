@@ -104,8 +104,9 @@ def render_page(results: Sequence[Result], parts: Sequence[Breakdown], command: 
             " pieces do not hold enough to tell, which is why recall is low; joining them anyway"
             " is what the other two lines show.",
             "- world: sample exports, dirt and all, ingested and resolved with the default rules"
-            " (benchmarks/accuracy_world.py). Seconds there are of the identity step, and of the"
-            " components.",
+            " (benchmarks/accuracy_world.py): records whose evidence suffices, then all. Seconds"
+            " are of the identity step. Splink has no documented settings for such records; its own"
+            " comparisons for persons are used, with every identifier, at several thresholds.",
             f"- Versions: splink {version('splink')}, duckdb {version('duckdb')}",
             "",
             *_write_table(HEADS, [result.cells for result in results]),

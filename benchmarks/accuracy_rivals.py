@@ -167,6 +167,51 @@ def _febrl4(rows: pa.Table, threshold: float) -> tuple[pa.ChunkedArray, pa.Chunk
     return _predicted(linker, threshold)
 
 
+def splink_for_persons(threshold: float) -> Method:
+    """Splink's comparisons for persons, with all identifiers that a record may have.
+
+    Columns: row_key, name, birth_date (text), city, mobile, email and, as they are, id_card,
+    login_id, unionid. Its documentation has no settings for such records; these follow its guide:
+    the library's comparison for each kind, frequencies where values are unequally common, trained
+    on pairs that share a certain identifier.
+    """
+
+    def resolve(rows: pa.Table) -> pa.Table:
+        import splink.comparison_library as cl
+        from splink import DuckDBAPI, Linker, SettingsCreator, block_on
+
+        logging.getLogger("splink").setLevel(logging.ERROR)
+        exact = ("id_card", "login_id", "unionid")
+        settings = SettingsCreator(
+            unique_id_column_name="row_key",
+            link_type="dedupe_only",
+            blocking_rules_to_generate_predictions=[
+                *(block_on(column) for column in (*exact, "mobile", "email")),
+                block_on("name", "birth_date"),
+                block_on("name", "city"),
+            ],
+            comparisons=[
+                cl.NameComparison("name").configure(term_frequency_adjustments=True),
+                cl.DateOfBirthComparison("birth_date", input_is_string=True),
+                cl.ExactMatch("mobile").configure(term_frequency_adjustments=True),
+                cl.EmailComparison("email"),
+                cl.ExactMatch("city").configure(term_frequency_adjustments=True),
+                *(cl.ExactMatch(column) for column in exact),
+            ],
+        )
+        linker = Linker(DuckDBAPI().register(rows), settings, log_level=logging.ERROR)
+        linker.training.estimate_probability_two_random_records_match(
+            [block_on(column) for column in exact], recall=0.6
+        )
+        linker.training.estimate_u_using_random_sampling(max_pairs=1e6, seed=2)
+        for column in exact:
+            linker.training.estimate_parameters_using_expectation_maximisation(block_on(column))
+        pairs = linker.inference.predict(threshold_match_probability=threshold).as_pyarrow_table()
+        return _join(rows["row_key"], pairs["row_key_l"], pairs["row_key_r"])
+
+    return resolve
+
+
 def _predicted(linker: Any, threshold: float) -> tuple[pa.ChunkedArray, pa.ChunkedArray]:
     pairs = linker.inference.predict(threshold_match_probability=threshold).as_pyarrow_table()
     return pairs["rec_id_l"], pairs["rec_id_r"]

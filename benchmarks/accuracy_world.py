@@ -3,9 +3,10 @@
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,7 @@ from benchmarks.accuracy_report import (
     break_down_sizes,
     write_shares,
 )
-from benchmarks.accuracy_rivals import equal_values
+from benchmarks.accuracy_rivals import equal_values, splink_for_persons
 from zhongtai.identity.matching import Quality, measure_classes, measure_quality, measure_sizes
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 PEOPLE, DAYS, SEED = 8_000, 30, 1_009
 OURS, UNION = "zhongtai", "connected components of all identifiers"
+SPLINK = "Splink's comparisons for persons, connected components at {}"
+SPLINK_THRESHOLDS = (0.01, 0.05, 0.5)
 
 # Records that are somebody's; companies, kiosks and family tablets are nobody's.
 _TRUTH = """
@@ -48,6 +51,39 @@ select
     source || chr(31) || entity || chr(31) || record_key as row_key,
     concat_ws(chr(31), identifier_type, identifier_scope, identifier_value) as value,
 from intermediate.int_identity_evidence
+"""
+# What Splink compares: one row per record, of several values of a type the one named most.
+_SPLINK_ROWS = """
+with known as (
+    select source, entity, record_key, identifier_type, identifier_value
+    from intermediate.int_identity_evidence
+    qualify row_number() over (
+        partition by source, entity, record_key, identifier_type
+        order by record_count desc, identifier_value
+    ) = 1
+),
+cities as (
+    select source, entity, record_key, min(value) as city
+    from intermediate.int_identity_attributes
+    where attribute = 'city'
+    group by all
+)
+select
+    r.source || chr(31) || r.entity || chr(31) || r.record_key as row_key,
+    any_value(r.name) as name,
+    any_value(r.birth_date)::varchar as birth_date,
+    any_value(c.city) as city,
+    max(k.identifier_value) filter (k.identifier_type = 'mobile') as mobile,
+    max(k.identifier_value) filter (k.identifier_type = 'email') as email,
+    max(k.identifier_value) filter (k.identifier_type = 'id_card') as id_card,
+    max(k.identifier_value) filter (k.identifier_type = 'login_id') as login_id,
+    max(k.identifier_value) filter (k.identifier_type = 'unionid') as unionid,
+from intermediate.int_identity_records as r
+left join known as k using (source, entity, record_key)
+left join cities as c using (source, entity, record_key)
+where not r.is_organisation
+group by r.source, r.entity, r.record_key
+order by row_key
 """
 _APART = """
 select
@@ -74,15 +110,16 @@ where t.evidence_class = 'company'
 
 
 def measure(
-    people: int = PEOPLE, days: int = DAYS, seed: int = SEED
+    people: int = PEOPLE,
+    days: int = DAYS,
+    seed: int = SEED,
+    thresholds: Sequence[float] = SPLINK_THRESHOLDS,
 ) -> Iterator[Result | Breakdown]:
-    """The default rules beside the plain union of identifiers, as a whole and by class."""
+    """The default rules beside Splink and the plain union of identifiers, whole and by class."""
     with resolved_world(people, days, seed) as (connection, truth, seconds):
         connection.execute(_TRUTH.format(truth=truth))
         connection.execute(_FOUND)
-        started = time.perf_counter()
-        connection.register("united", unite(connection))
-        tables = {OURS: ("found", seconds), UNION: ("united", time.perf_counter() - started)}
+        tables = {OURS: ("found", seconds), **_run_rivals(connection, thresholds)}
         scopes = {"world, all records of persons": "true", "world": "evidence_suffices"}
         for scope, condition in reversed(scopes.items()):
             for method, (table, taken) in tables.items():
@@ -137,6 +174,27 @@ def resolved_world(
             yield connection, folder / "world" / "truth", seconds
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run_rivals(
+    connection: "duckdb.DuckDBPyConnection", thresholds: Sequence[float]
+) -> dict[str, tuple[str, float]]:
+    """The tables (row_key, cluster) of the other methods with their seconds, by method."""
+    compared = connection.execute(_SPLINK_ROWS).to_arrow_table()
+    methods = {
+        **{
+            SPLINK.format(threshold): partial(splink_for_persons(threshold), compared)
+            for threshold in thresholds
+        },
+        UNION: partial(unite, connection),
+    }
+    tables = {}
+    for number, (method, resolve) in enumerate(methods.items()):
+        table = "united" if method == UNION else f"rival_{number}"
+        started = time.perf_counter()
+        connection.register(table, resolve())
+        tables[method] = (table, time.perf_counter() - started)
+    return tables
 
 
 def unite(connection: "duckdb.DuckDBPyConnection") -> pa.Table:

@@ -8,14 +8,14 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are not installed
 
-from benchmarks import accuracy, accuracy_world
+from benchmarks import accuracy, accuracy_persons, accuracy_thresholds, accuracy_world
 from benchmarks.accuracy_report import Breakdown, Result, break_down_sizes, render_page
 from benchmarks.accuracy_rivals import equal_identifiers, equal_values
 from zhongtai.identity.matching import Quality
 
 
 def test_one_run_measures_public_and_made_up_persons_and_a_whole_world() -> None:
-    assert set(accuracy.PARTS) == {"febrl3", "febrl4", "persons", "world"}
+    assert set(accuracy.PARTS) == {"febrl3", "febrl4", "persons", "world", "thresholds"}
 
 
 def test_the_page_shows_what_was_measured_and_nothing_else() -> None:
@@ -52,10 +52,27 @@ def test_plain_components_join_whatever_a_chain_of_values_connects() -> None:
     assert len({found[0], found[3], found[4]}) == 3
 
 
+def test_the_thresholds_are_judged_on_persons_that_training_has_not_seen() -> None:
+    seeds = {
+        accuracy_persons.TRAINED_ON["seed"],
+        accuracy.HELD_OUT["seed"],
+        accuracy_thresholds.SEED,
+    }
+    assert len(seeds) == 3
+    accepted, bands = accuracy_thresholds.measure(seed=77, persons=8_000)
+    recalls = [float(row[2]) for row in accepted.rows]
+    assert recalls == sorted(recalls, reverse=True)
+    shipped = next(row for row in accepted.rows if row[0].endswith("(shipped)"))
+    assert float(shipped[1]) >= 0.998
+    counts = [(int(row[1].replace(",", "")), int(row[2].replace(",", ""))) for row in bands.rows]
+    assert all(pairs >= right for pairs, right in counts)
+    assert counts[-1][1] > 100
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_the_default_rules_hold_on_a_world_of_another_seed() -> None:
-    found = list(accuracy_world.measure(people=800, days=12, seed=23))
+    found = list(accuracy_world.measure(people=800, days=12, seed=23, thresholds=()))
     results = {(one.data_set, one.method): one.quality for one in found if isinstance(one, Result)}
     ours, union = (results["world", one] for one in (accuracy_world.OURS, accuracy_world.UNION))
     assert ours.precision >= 0.99
