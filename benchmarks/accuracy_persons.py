@@ -114,6 +114,7 @@ def make_pieces(seed: int, persons: int) -> pa.Table:
         ),
         "address": pa.array(piece["address"][shuffled], pa.string()),
         "email": pa.array(piece["email"][shuffled], pa.string()),
+        "has_namesakes": pa.repeat(False, len(owner)),
         "person": pa.array(owner[shuffled]),
     }
     return pa.table(columns)

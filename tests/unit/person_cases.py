@@ -38,6 +38,8 @@ class Person:
     name: str | None = None
     birth_date: str | None = None
     hint: str | None = None
+    # attributes that matching compares: gender, city, dealer_code …
+    known: tuple[tuple[str, str], ...] = ()
 
 
 def record(
@@ -45,9 +47,11 @@ def record(
     name: str | None = None,
     birth: str | None = None,
     hint: str | None = None,
+    **known: str,
 ) -> Person:
     """A record; texts are `type:value`, or `type:value@first..last` with days."""
-    return Person(tuple(n if isinstance(n, Named) else _read(n) for n in named), name, birth, hint)
+    names = tuple(n if isinstance(n, Named) else _read(n) for n in named)
+    return Person(names, name, birth, hint, tuple(known.items()))
 
 
 def _read(text: str) -> Named:
@@ -122,9 +126,25 @@ def resolve_people(
         " value as identifier_value, name from known)",
         must_links=f"({pair} musts)",
         cannot_links=f"({pair} cannots)",
+        attributes=_register_attributes(connection, records),
     )
     resolve_records(connection, sources, declaration, history=History(), run=_RUN)
     return _read_outcome(connection)
+
+
+def _register_attributes(
+    connection: duckdb.DuckDBPyConnection, records: Mapping[str, Person]
+) -> str | None:
+    """None where nothing but identifiers is known, so that nothing is matched."""
+    rows = [
+        {"record_key": key, "attribute": attribute, "value": value}
+        for key, person in records.items()
+        for attribute, value in person.known
+    ]
+    if not rows:
+        return None
+    connection.register("told", pa.Table.from_pylist(rows))
+    return "(select 'crm' as source, 'leads' as entity, record_key, attribute, value from told)"
 
 
 def _read_outcome(connection: duckdb.DuckDBPyConnection) -> Outcome:

@@ -208,6 +208,34 @@ def test_blocked_values_link_nothing(value: str) -> None:
     assert found.shared == {value: "blocked"}
 
 
+@pytest.mark.parametrize("name", ["测试", "测试01", "客户", "无名氏", "Test 1"])
+def test_a_word_for_nobody_is_no_name(name: str) -> None:
+    people = {
+        "a": record(HUB, name="王伟"),
+        "b": record(HUB, name=name),
+        **{f"t{n}": record(name=name, dealer_code="D1", city="苏州市") for n in range(2)},
+    }
+    found = resolve_people(people)
+    assert found.together("a", "b")
+    assert not found.together("t0", "t1")
+
+
+@pytest.mark.parametrize("namesake", [None, "b", "c"])
+def test_a_name_of_several_persons_matches_nobody_by_town_alone(namesake: str | None) -> None:
+    def one(*named: str, **known: str) -> Person:
+        return record(*named, name="欧阳若曦", dealer_code="D1", city="苏州市", **known)
+
+    people = {"a": one(birth_date="1990-02-03", gender="女"), "lead": one(gender="女")}
+    if namesake == "b":
+        people["b"] = record(name="欧阳若曦", dealer_code="D7", birth_date="1961-07-08")
+    elif namesake == "c":
+        people["c"] = record("id_card:C1", name="欧阳若曦", dealer_code="D8")
+        people["d"] = record("id_card:C2", name="欧阳若曦", dealer_code="D9")
+    assert resolve_people(people).together("a", "lead") == (namesake is None)
+    people["lead"] = one(gender="女", birth_date="1990-02-03")
+    assert resolve_people(people).together("a", "lead")
+
+
 def test_a_nameless_record_goes_to_who_uses_the_number_clearly_more() -> None:
     people = {f"own{n}": record(HUB, name="王伟") for n in range(4)} | {
         "borrowed": record(HUB, "mobile:+8613900000001", name="李娜"),
@@ -294,6 +322,14 @@ def test_a_car_owners_name_tells_a_family_apart_and_joins_nobody() -> None:
         frozenset({"mother", "survey"}),
         frozenset({"elsewhere"}),
     }
+
+
+def test_another_owner_of_the_car_makes_nobody_elses_phone_shared() -> None:
+    people = {"buyer": record(HUB, name="王伟"), "survey": record(HUB, hint="李娜")}
+    found = resolve_people(people)
+    assert not found.together("buyer", "survey")
+    assert found.reasons() == {"different_name"}
+    assert not found.shared
 
 
 def test_who_proved_to_hold_anothers_backup_phone_is_somebody_else() -> None:

@@ -89,7 +89,7 @@ def test_what_is_alike_but_not_certain_waits_for_people(
     )
     for pair in queue:
         assert pair.reason == "insufficient"
-        assert pair.explanation == "alike only in what a family shares"
+        assert pair.explanation == "alike only in what a family or namesakes share"
         assert 0.8 <= pair.probability <= 1
 
 

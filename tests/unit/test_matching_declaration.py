@@ -59,6 +59,12 @@ def test_a_declaration_is_read_with_its_defaults(tmp_path: Path) -> None:
             "says 'same', expected one of cut, dif",
         ),
         ("key: id", "key: id\nsufficient: [{nom: [equal]}]", "says 'nom', expected one of birth"),
+        (
+            "key: id",
+            "key: id\nstricter: {where: vip, sufficient: [{name: [same]}]}",
+            "says 'same', expected one of cut, dif",
+        ),
+        ("key: id", "key: id\nstricter: {sufficient: []}", "'where'"),
         ("key: id", "key: id\nmax_block: 1", "'max_block' is 1, expected 2 or more"),
     ],
 )

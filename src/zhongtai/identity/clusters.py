@@ -36,6 +36,8 @@ class Rule:
 @dataclass
 class _Cluster:
     names: set[str] = field(default_factory=set)
+    # whether a record says its own name; else it is the name of whose car it is about
+    says_name: bool = False
     births: set[int] = field(default_factory=set)
     # values of types that are limited or contradict others
     values: dict[Kind, set[int]] = field(default_factory=dict)
@@ -67,9 +69,10 @@ class Clusters:
             node = parent[node]
         return node
 
-    def give_name(self, node: int, name: str) -> None:
-        """Say the full name of a node."""
+    def give_name(self, node: int, name: str, *, is_own: bool = True) -> None:
+        """Say the full name of a node, or (not its own) of the owner of the car it is about."""
         self._held[node].names.add(name)
+        self._held[node].says_name |= is_own
 
     def give_birth_date(self, node: int, day: int) -> None:
         """Say the birth date of a node, as any number that stands for it."""
@@ -105,6 +108,10 @@ class Clusters:
         """Whether a full name is known."""
         return bool(self._held[root].names)
 
+    def says_name(self, root: int) -> bool:
+        """Whether a record of the cluster says its own full name."""
+        return self._held[root].says_name
+
     def share_name(self, left: int, right: int) -> bool:
         """Whether both clusters hold one full name."""
         return bool(self._held[left].names & self._held[right].names)
@@ -123,6 +130,7 @@ class Clusters:
         self._parent[other] = root
         held, gone = self._held[root], self._held[other]
         held.names |= gone.names
+        held.says_name |= gone.says_name
         held.births |= gone.births
         held.backups |= gone.backups
         held.apart |= gone.apart

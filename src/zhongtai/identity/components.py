@@ -8,7 +8,12 @@ import numpy.typing as npt
 
 from zhongtai.errors import ZhongtaiError
 from zhongtai.identity.declaration import Declaration
-from zhongtai.identity.guards import blocked_condition, find_hubs, load_types
+from zhongtai.identity.guards import (
+    blocked_condition,
+    blocked_name_condition,
+    find_hubs,
+    load_types,
+)
 from zhongtai.identity.names import full_name_sql, name_key_sql
 
 if TYPE_CHECKING:
@@ -70,7 +75,7 @@ select
     first_seen_at,
     {told_name} as name,
     birth_date,
-    {is_full_name} as is_full_name,
+    {is_full_name} and not {is_blocked_name} as is_full_name,
     name is not null as is_own_name,
 from {records}
 """
@@ -264,13 +269,15 @@ def _number_nodes(
     """
     load_types(connection, declaration)
     for salt in ("", "#", "##", "###"):
+        told_name = name_key_sql("coalesce(name, hint)")
         words = {
             "records": sources.records,
             "evidence": sources.evidence,
             "owners": sources.owners,
             "name_key": name_key_sql("name"),
-            "told_name": name_key_sql("coalesce(name, hint)"),
-            "is_full_name": full_name_sql(name_key_sql("coalesce(name, hint)")),
+            "told_name": told_name,
+            "is_full_name": full_name_sql(told_name),
+            "is_blocked_name": blocked_name_condition(declaration, told_name),
             "node_hash": _NODE_HASH.format(salt=f"'{salt}'"),
             "value_hash": _VALUE_HASH.format(salt=f"'{salt}'"),
             "usable": f"not {blocked_condition(declaration)}",

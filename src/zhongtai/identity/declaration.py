@@ -67,7 +67,10 @@ class IdentifierType:
 
 @dataclass(frozen=True)
 class BlockedValue:
-    """A value, or a pattern (RE2 syntax), that identifies nobody; type `*` is every type."""
+    """A value, or a pattern (RE2 syntax), that identifies nobody.
+
+    Type `*` is every type, `name` what is no name of a person.
+    """
 
     identifier_type: str
     kind: Literal["value", "pattern"]
@@ -118,7 +121,7 @@ def load_declaration(project_dir: Path) -> Declaration:
     for (row, where), value in zip(
         _rows(project_dir / "seeds" / "blocked_identifiers.csv"), blocked, strict=True
     ):
-        _choose(row, "identifier_type", (ANY_TYPE, *sorted(names)), where)
+        _choose(row, "identifier_type", (ANY_TYPE, NAME, *sorted(names)), where)
         if value.kind == "pattern":
             _check_pattern(value.blocked, where)
     return replace(declare(*types, blocked=tuple(blocked)), matching=_load_matching(project_dir))

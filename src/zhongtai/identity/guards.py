@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
-from zhongtai.identity.declaration import ANY_TYPE, Declaration
+from zhongtai.identity.declaration import ANY_TYPE, NAME, BlockedValue, Declaration
 
 if TYPE_CHECKING:
     import duckdb
@@ -171,16 +171,27 @@ def blocked_condition(declaration: Declaration) -> str:
     """SQL over identifier_type and identifier_value: whether the value identifies nobody."""
     tests = []
     for one in declaration.blocked:
-        value = _quote(one.blocked)
-        test = (
-            f"identifier_value = {value}"
-            if one.kind == "value"
-            else f"regexp_matches(identifier_value, {value}, 'i')"
-        )
+        test = _blocked_test(one, "identifier_value")
         if one.identifier_type != ANY_TYPE:
             test = f"identifier_type = {_quote(one.identifier_type)} and {test}"
         tests.append(f"({test})")
     return f"({' or '.join(tests)})" if tests else "false"
+
+
+def blocked_name_condition(declaration: Declaration, name: str) -> str:
+    """SQL over the expression `name`, a name key: whether nobody is called so."""
+    tests = [
+        _blocked_test(one, name)
+        for one in declaration.blocked
+        if one.identifier_type in (ANY_TYPE, NAME)
+    ]
+    return f"coalesce({' or '.join(tests)}, false)" if tests else "false"
+
+
+def _blocked_test(blocked: BlockedValue, value: str) -> str:
+    if blocked.kind == "value":
+        return f"{value} = {_quote(blocked.blocked)}"
+    return f"regexp_matches({value}, {_quote(blocked.blocked)}, 'i')"
 
 
 def find_hubs(connection: "duckdb.DuckDBPyConnection") -> None:

@@ -74,6 +74,26 @@ where
 group by c.cluster_key, e.identifier_value
 """
 
+# How many persons of one name there are at least, by what a person has one of. Names that belong to
+# several persons tell less than their frequency says, be it known or not.
+_COUNT_NAMESAKES = """
+create or replace temp table identity_namesakes as
+with traits as (
+    select c.name, s.attribute, s.value
+    from identity_separations as s
+    inner join identity_clusters as c on s.key = c.cluster_key
+    union
+    select c.name, k.attribute, hash(k.value)
+    from identity_known as k
+    inner join identity_clusters as c using (cluster_key)
+    where k.attribute = 'birth_date'
+)
+select distinct name
+from traits
+group by name, attribute
+having count(*) > 1
+"""
+
 _DESCRIBE = """
 create or replace temp table identity_described as
 with best as (
@@ -114,6 +134,7 @@ select
     s.city,
     v.dealer_codes,
     s.address,
+    c.name in (select name from identity_namesakes) as has_namesakes,
 from identity_clusters as c
 left join single as s using (cluster_key)
 left join several as v using (cluster_key)
@@ -199,8 +220,9 @@ def match_leftovers(
         _PLACE_CLUSTERS,
         _LIST_ATTRIBUTES,
         _LIST_MOBILES,
-        _DESCRIBE,
         _SEPARATE,
+        _COUNT_NAMESAKES,
+        _DESCRIBE,
         _TOLD_APART,
     ):
         connection.execute(statement.format(**words))

@@ -100,7 +100,7 @@ with shared as (
     select v.value_hash, 'household', null, count(*) + 1
     from identity_refusals as x
     inner join identity_values as v using (value_no)
-    where not x.is_successive and x.reason like 'different_%'
+    where not x.is_successive and not x.is_by_hint and x.reason like 'different_%'
     group by v.value_hash
 )
 select

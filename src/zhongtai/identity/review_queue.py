@@ -40,7 +40,7 @@ limit $limit
 _EXPLANATIONS = {
     "below_accept": "probable, not certain enough to join",
     "weak_average": "alike, but not to all that the other was joined with",
-    "insufficient": "alike only in what a family shares",
+    "insufficient": "alike only in what a family or namesakes share",
     "cut_component": "too many alike at once to join any",
 }
 

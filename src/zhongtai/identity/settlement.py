@@ -5,7 +5,7 @@ name them, then which records), so neither the order of rows nor what was comput
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from zhongtai.identity.clusters import Clusters, Rule
 
@@ -34,7 +34,8 @@ class Refusal:
     """Two nodes that share a value of a type and were not united, and why.
 
     `is_successive`: the one held the value long after the other, so they know nothing of each
-    other; else they share it.
+    other; else they share it. `is_by_hint`: all that differs is whose car the one is about, which
+    makes nobody else a holder of the value.
     """
 
     node: int
@@ -43,6 +44,7 @@ class Refusal:
     value: int
     reason: str
     is_successive: bool = False
+    is_by_hint: bool = False
 
 
 @dataclass
@@ -98,7 +100,11 @@ def settle(
             for refusal in _share(clusters, holders, type_no, value):
                 key = (refusal.node, refusal.other, refusal.type_no)
                 refused.setdefault(key, refusal)
-    return [one for one in refused.values() if clusters.find(one.node) != clusters.find(one.other)]
+    return [
+        replace(one, is_by_hint=_is_by_hint(clusters, one))
+        for one in refused.values()
+        if clusters.find(one.node) != clusters.find(one.other)
+    ]
 
 
 def _strength(
@@ -202,3 +208,8 @@ def _choose(
 def _refuse(group: _Holder, holder: _Holder, value: tuple[int, int], reason: str) -> Refusal:
     node, other = sorted((group.node, holder.node))
     return Refusal(node, other, *value, reason, group.is_long_from(holder))
+
+
+def _is_by_hint(clusters: Clusters, refusal: Refusal) -> bool:
+    sides = (clusters.find(node) for node in (refusal.node, refusal.other))
+    return refusal.reason == "different_name" and not all(map(clusters.says_name, sides))

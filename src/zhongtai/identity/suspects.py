@@ -97,6 +97,7 @@ select
     (row_number() over (order by n.source, n.entity, n.record_key) - 1)::integer as node,
     n.record_no,
     case when n.is_full_name then n.name end as name,
+    n.is_own_name,
     epoch_ms(n.birth_date::timestamp) as birth_date,
 from identity_nodes as n
 inner join identity_partition as p using (record_no)
@@ -156,13 +157,13 @@ def settle_suspects(connection: "duckdb.DuckDBPyConnection", declaration: Declar
     """Resolve the components of identity_partition that contradict themselves again.
 
     Writes identity_partition anew and identity_refusals (left_no, right_no, type_no, value_no,
-    reason, is_successive). Returns the number of records that were looked at again.
+    reason, is_successive, is_by_hint). Returns the number of records that were looked at again.
     """
     connection.execute(_FIND_SUSPECTS)
     connection.execute(_LIST_NODES)
     rules = rules_of(declaration)
     nodes = connection.execute(
-        "select name, birth_date, record_no from identity_suspect_nodes order by node"
+        "select name, is_own_name, birth_date, record_no from identity_suspect_nodes order by node"
     ).to_arrow_table()
     clusters = Clusters(nodes.num_rows, rules, declaration.sound)
     _describe(connection, clusters, nodes)
@@ -194,9 +195,10 @@ def rules_of(declaration: Declaration) -> Mapping[int, Rule]:
 
 
 def _describe(connection: "duckdb.DuckDBPyConnection", clusters: Clusters, nodes: pa.Table) -> None:
-    for node, name in enumerate(nodes["name"].to_pylist()):
+    told = zip(nodes["name"].to_pylist(), nodes["is_own_name"].to_pylist(), strict=True)
+    for node, (name, is_own) in enumerate(told):
         if name:
-            clusters.give_name(node, name)
+            clusters.give_name(node, name, is_own=is_own)
     for node, day in enumerate(nodes["birth_date"].to_pylist()):
         if day is not None:
             clusters.give_birth_date(node, day)
@@ -243,6 +245,7 @@ def _write(
             "value_no": pa.array([r.value for r in refusals], pa.int32()),
             "reason": pa.array([r.reason for r in refusals], pa.string()),
             "is_successive": pa.array([r.is_successive for r in refusals], pa.bool_()),
+            "is_by_hint": pa.array([r.is_by_hint for r in refusals], pa.bool_()),
         }
     )
     connection.register("identity_settled", settled)

@@ -38,6 +38,7 @@ _KEYS = (
     "max_component",
     "population",
     "sufficient",
+    "stricter",
     "thresholds",
     "training",
 )
@@ -80,12 +81,20 @@ Sufficiency = tuple[tuple[str, tuple[str, ...]], ...]
 
 
 @dataclass(frozen=True)
+class Stricter:
+    """What must agree besides where the column `where` is true of either row of a pair."""
+
+    where: str
+    sufficient: tuple[Sufficiency, ...]
+
+
+@dataclass(frozen=True)
 class Declaration:
     """A whole matching task. `population` is the number of rows that a model is meant for.
 
     Where `sufficient` is not empty a pair may be joined only if one of its entries holds: a
     family agrees in nearly everything, and weights do not know that its phone, address and
-    surname are one agreement.
+    surname are one agreement. `stricter` asks for more from rows that are known to be doubtful.
     """
 
     name: str
@@ -97,6 +106,7 @@ class Declaration:
     max_component: int = 1000
     population: int | None = None
     sufficient: tuple[Sufficiency, ...] = ()
+    stricter: Stricter | None = None
     thresholds: Thresholds = field(default_factory=Thresholds)
     training: Training = field(default_factory=Training)
 
@@ -104,7 +114,8 @@ class Declaration:
     def columns(self) -> tuple[str, ...]:
         """The columns of the input that are read, the key first, none twice."""
         named = (column for comparison in self.comparisons for column in comparison.columns)
-        return tuple(dict.fromkeys((self.key, *named)))
+        doubtful = [self.stricter.where] if self.stricter else []
+        return tuple(dict.fromkeys((self.key, *named, *doubtful)))
 
     @property
     def content_hash(self) -> str:
@@ -127,6 +138,7 @@ def load_declaration(file: Path) -> Declaration:
         max_component=_at_least_two(top, "max_component", 1000),
         population=_at_least_two(top, "population", 0) if "population" in top else None,
         sufficient=tuple(_read_sufficiency(part) for part in top.sections("sufficient")),
+        stricter=_read_stricter(top.section("stricter")) if "stricter" in top else None,
         thresholds=_read_thresholds(top),
         training=_read_training(top),
     )
@@ -175,7 +187,8 @@ def _check_sufficient(declaration: Declaration, where: str) -> None:
     from zhongtai.identity.matching.levels import level_labels
 
     labels = {name: set(of.values()) for name, of in level_labels(declaration).items()}
-    for entry in declaration.sufficient:
+    stricter = declaration.stricter.sufficient if declaration.stricter else ()
+    for entry in (*declaration.sufficient, *stricter):
         for name, levels in entry:
             wrong = [level for level in levels if level not in labels.get(name, set())]
             if name not in labels or wrong:
@@ -189,6 +202,12 @@ def _check_sufficient(declaration: Declaration, where: str) -> None:
 
 def _read_sufficiency(part: Section) -> Sufficiency:
     return tuple((name, part.texts(name)) for name in part.keys())  # noqa: SIM118
+
+
+def _read_stricter(part: Section) -> Stricter:
+    part.expect_keys(("where", "sufficient"))
+    entries = tuple(_read_sufficiency(entry) for entry in part.sections("sufficient"))
+    return Stricter(part.text("where"), entries)
 
 
 def _read_comparison(part: Section) -> Comparison:

@@ -152,12 +152,14 @@ def prepare_features(
     ]
     features = [f for c in declaration.comparisons for f in features_of(c, list_columns)]
     columns = ",\n    ".join(f"{f.sql} as {_quoted(f.name)}" for f in features)
+    stricter = declaration.stricter
+    doubtful = f"coalesce(rows.{_quoted(stricter.where)}, false)" if stricter else "false"
     key = _quoted(declaration.key)
     # numbered by key, so that the order of the rows decides nothing: keys alone, for a sort carries
     # along whatever else is selected
     connection.execute(
         "create or replace temp table matching__features as"
-        f" select n.row_no, rows.{key} as row_key, {columns}"
+        f" select n.row_no, rows.{key} as row_key, {doubtful} as is_doubtful, {columns}"
         f" from {_fold_lists(relation, declaration, list_columns)} as rows"
         f" inner join (select {key} as row_key,"
         f" (row_number() over (order by {key}))::integer as row_no from {relation}) as n"

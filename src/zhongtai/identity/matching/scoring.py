@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zhongtai.identity.matching.blocking import BlockReport, block_pairs
-from zhongtai.identity.matching.declaration import Declaration, check_declaration
+from zhongtai.identity.matching.declaration import Declaration, Sufficiency, check_declaration
 from zhongtai.identity.matching.engine import drop_temporary, open_linker, splink_settings
 from zhongtai.identity.matching.features import prepare_features
 from zhongtai.identity.matching.frequencies import attach_frequencies
@@ -114,14 +114,22 @@ def _sufficient(declaration: Declaration) -> str:
         name: {label: number for number, label in labels.items()}
         for name, labels in level_labels(declaration).items()
     }
-    entries = (
-        " and ".join(
-            f'"gamma_{name}" in ({", ".join(str(numbers[name][level]) for level in levels)})'
-            for name, levels in entry
+
+    def any_of(entries: tuple[Sufficiency, ...]) -> str:
+        spelled = (
+            " and ".join(
+                f'"gamma_{name}" in ({", ".join(str(numbers[name][level]) for level in levels)})'
+                for name, levels in entry
+            )
+            for entry in entries
         )
-        for entry in declaration.sufficient
-    )
-    return "(" + (" or ".join(f"({entry})" for entry in entries) or "true") + ")"
+        return "(" + (" or ".join(f"({entry})" for entry in spelled) or "true") + ")"
+
+    condition = any_of(declaration.sufficient)
+    if declaration.stricter:
+        besides = any_of(declaration.stricter.sufficient)
+        condition += f" and (not (l.is_doubtful or r.is_doubtful) or {besides})"
+    return condition
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:
