@@ -97,3 +97,34 @@ def test_after_an_undo_a_retired_id_leads_to_the_person_it_was(identity: Identit
     identity.decisions = []
     after = identity.publish(records)
     assert {key: identity.redirects().get(i, i) for key, i in before.items()} == after
+
+
+def test_an_undone_decision_gives_an_id_back_even_by_the_larger_part(identity: Identity) -> None:
+    records = {"a": ["1"], "b": ["1"], "c": ["1"], "d": ["1"], "z": []}
+    before = identity.publish(records)
+    apart = [("a", "b"), ("a", "c"), ("a", "d")]
+    identity.decisions = [decision(1, "merge", "b", "z")]
+    identity.decisions += [decision(2 + n, "split", *pair) for n, pair in enumerate(apart)]
+    identity.decisions += [decision(9, "merge", "b", "c"), decision(10, "merge", "c", "d")]
+    identity.publish(records)
+    grown = {**records, "e": ["2"]}
+    assert identity.publish(grown)["z"] == identity.ids()["d"]
+    identity.decisions = []
+    after = identity.publish(grown)
+    assert {key: identity.redirects().get(i, i) for key, i in before.items()} == {
+        key: after[key] for key in before
+    }
+    assert after["z"] != after["a"]
+
+
+def test_a_decision_that_never_held_in_a_published_map_restores_nothing(
+    identity: Identity,
+) -> None:
+    identity.publish({"a": ["1"], "b": []})
+    grown = {"a": ["1"], "b": ["1"], "c": ["1"]}
+    kept = identity.publish(grown)["a"]
+    identity.decisions = [decision(1, "merge", "a", "b")]
+    identity.resolve(grown)
+    identity.decisions = []
+    after = identity.publish({"a": ["2"], "b": ["1"], "c": ["1"]})
+    assert kept == after["b"] == after["c"]

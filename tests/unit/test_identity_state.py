@@ -137,6 +137,7 @@ def test_a_map_can_be_committed_again_and_only_its_owner_may_read_it(
         "record_map.parquet",
         "redirects.parquet",
         "review_pairs.parquet",
+        "standing_decisions.parquet",
     ]
     assert {stat.S_IMODE(file.stat().st_mode) for file in files} == {0o600}
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700

@@ -10,6 +10,7 @@ from zhongtai.identity.declaration import Declaration, load_declaration
 from zhongtai.identity.leftovers import match_leftovers
 from zhongtai.identity.past import follow_parts, mark_moment, write_past
 from zhongtai.identity.refusals import write_refusals
+from zhongtai.identity.restoration import load_standing, write_standing
 from zhongtai.identity.stability import assign_ids, naive_utc, partition_version
 from zhongtai.identity.state import History, load_history, read_history
 from zhongtai.identity.suspects import settle_suspects
@@ -165,6 +166,7 @@ def resolve_records(
         connection.execute(_PLACE)
         load_history(connection, history)
         mark_moment(connection, run.as_of)
+        load_standing(connection, sources, history)
         assign_ids(connection, as_of=run.as_of)
         follow_parts(connection)
         version = partition_version(connection)
@@ -202,6 +204,7 @@ def _write(connection: "duckdb.DuckDBPyConnection", run: "Run", version: str) ->
         [version],
     )
     write_past(connection)
+    write_standing(connection)
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from zhongtai.errors import ZhongtaiError
+from zhongtai.identity.restoration import find_restored
 
 if TYPE_CHECKING:
     import duckdb
@@ -18,7 +19,7 @@ create or replace temp macro identity_key(source, entity, record_key) as
 source || chr(31) || entity || chr(31) || record_key
 """
 
-_MATCH_PREVIOUS = (
+_COMPARE_PREVIOUS = (
     """
 create or replace temp table identity_components as
 select
@@ -40,19 +41,31 @@ from identity_placed as p
 inner join identity_previous as q using (source, entity, record_key)
 group by p.component, q.one_id
 """,
+)
+
+# Whom an id meant before a decision that no longer holds comes first.
+_MATCH_PREVIOUS = (
     # split: an id stays with the part that holds most of its records, then with who had it first
     """
 create or replace temp table identity_claims as
-select component, one_id, record_count
-from identity_overlaps
-qualify row_number() over (partition by one_id order by record_count desc, since, smallest) = 1
+select o.component, o.one_id, o.record_count, r.since as restored
+from identity_overlaps as o
+left join identity_restored as r using (component, one_id)
+qualify
+    row_number() over (
+        partition by o.one_id
+        order by r.since desc nulls last, o.record_count desc, o.since, o.smallest
+    ) = 1
 """,
     # merge: of the ids that claim one component the one with most records stays, then the oldest
     """
 create or replace temp table identity_survivors as
 select component, one_id
 from identity_claims
-qualify row_number() over (partition by component order by record_count desc, one_id) = 1
+qualify
+    row_number() over (
+        partition by component order by restored desc nulls last, record_count desc, one_id
+    ) = 1
 """,
     """
 create or replace temp table identity_assignments as
@@ -177,12 +190,16 @@ def assign_ids(connection: "duckdb.DuckDBPyConnection", *, as_of: datetime) -> i
     """Give every component of `identity_placed` an id; returns how many ids are new.
 
     Reads the temp tables identity_placed, identity_previous (source, entity, record_key,
-    one_id, valid_from), identity_previous_redirects and identity_used (one_id). Writes
+    one_id, valid_from), identity_previous_redirects and identity_used (one_id), and what
+    `load_standing` compared. Writes
     identity_assignments (component, one_id, is_new), identity_changes and identity_redirects.
     `as_of` is the birth of new ids, aware or naive UTC. Raises ZhongtaiError where no unused id can
     be formed.
     """
-    for statement in (_DEFINE_KEY, *_MATCH_PREVIOUS):
+    for statement in (_DEFINE_KEY, *_COMPARE_PREVIOUS):
+        connection.execute(statement)
+    find_restored(connection)
+    for statement in _MATCH_PREVIOUS:
         connection.execute(statement)
     new = _name_components(connection, _birth(as_of))
     for statement in _LIST_CHANGES:

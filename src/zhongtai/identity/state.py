@@ -27,6 +27,10 @@ _STATE = {
         "changed_at timestamp, change varchar, one_id varchar, previous_one_id varchar,"
         " record_count bigint, reason varchar, run_id varchar"
     ),
+    "standing_decisions": (
+        "kind varchar, source varchar, entity varchar, record_key varchar, other_source varchar,"
+        " other_entity varchar, other_record_key varchar, since timestamp"
+    ),
 }
 
 
@@ -72,13 +76,7 @@ def load_history(connection: "duckdb.DuckDBPyConnection", history: History) -> N
         ("redirects", "identity_previous_redirects"),
         ("changes", "identity_previous_changes"),
     ):
-        connection.execute(f"create or replace temp table {table} ({_STATE[stem]})")
-        if history.previous:
-            columns = ", ".join(part.split()[0] for part in _STATE[stem].split(", "))
-            connection.execute(
-                f"insert into {table} select {columns} from read_parquet(?)",  # noqa: S608
-                [str(history.previous / f"{stem}.parquet")],
-            )
+        read_state(connection, history, stem, table)
     connection.execute("create or replace temp table identity_used (one_id varchar)")
     # every id was once a row of `changes`, those of snapshots that were rolled back included
     files = [str(folder / "changes.parquet") for folder in history.published]
@@ -87,6 +85,19 @@ def load_history(connection: "duckdb.DuckDBPyConnection", history: History) -> N
             "insert into identity_used"
             " select distinct unnest([one_id, previous_one_id]) from read_parquet(?)",
             [files],
+        )
+
+
+def read_state(
+    connection: "duckdb.DuckDBPyConnection", history: History, stem: str, table: str
+) -> None:
+    """Write the temp table `table`: a file of the last published map, or none of its rows."""
+    connection.execute(f"create or replace temp table {table} ({_STATE[stem]})")
+    if history.previous:
+        columns = ", ".join(part.split()[0] for part in _STATE[stem].split(", "))
+        connection.execute(
+            f"insert into {table} select {columns} from read_parquet(?)",  # noqa: S608
+            [str(history.previous / f"{stem}.parquet")],
         )
 
 
