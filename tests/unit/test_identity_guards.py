@@ -309,6 +309,26 @@ def test_every_type_that_is_published_is_declared() -> None:
     assert len(DECLARED.types) == 12
 
 
+def test_a_character_that_sounds_the_same_contradicts_nobody() -> None:
+    people = {"a": record(HUB, name="杨君怡"), "b": record(HUB, name="楊军怡")}
+    assert resolve_people(people).together("a", "b")
+    people["b"] = record(HUB, name="杨君宜兰")
+    assert not resolve_people(people).together("a", "b")
+
+
+def test_a_phone_is_not_shared_by_those_who_prove_to_be_one_person() -> None:
+    known = {"birth_date": "1990-02-03", "city": "苏州市", "gender": "女", "dealer_code": "D1"}
+    known["address"] = "苏州市姑苏区人民路1号2室"
+    people = {
+        "cut": record(HUB, name="Xiaoming", **known),
+        "whole": record(HUB, name="欧阳若曦", **known),
+    }
+    assert resolve_people(people).shared == {"+8613000000009": "household"}
+    people["cut"] = record(HUB, name="欧阳若羲羲", **known)
+    found = resolve_people(people)
+    assert (found.together("cut", "whole"), found.shared) == (True, {})
+
+
 def test_a_car_owners_name_tells_a_family_apart_and_joins_nobody() -> None:
     people = {
         "father": record(HUB, name="王伟"),

@@ -110,6 +110,8 @@ def declare(*types: IdentifierType, blocked: tuple[BlockedValue, ...] = ()) -> D
 
 def load_declaration(project_dir: Path) -> Declaration:
     """Read both seeds. Raises ConfigurationError with file, line and what was expected."""
+    from zhongtai.identity.matching.names import pronounce
+
     types = [
         _read_type(row, where) for row, where in _rows(project_dir / "seeds" / "identifiers.csv")
     ]
@@ -124,7 +126,11 @@ def load_declaration(project_dir: Path) -> Declaration:
         _choose(row, "identifier_type", (ANY_TYPE, NAME, *sorted(names)), where)
         if value.kind == "pattern":
             _check_pattern(value.blocked, where)
-    return replace(declare(*types, blocked=tuple(blocked)), matching=_load_matching(project_dir))
+    return replace(
+        declare(*types, blocked=tuple(blocked)),
+        sound=pronounce,
+        matching=_load_matching(project_dir),
+    )
 
 
 def _load_matching(

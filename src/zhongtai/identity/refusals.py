@@ -67,6 +67,15 @@ inner join identity_placed as r on x.right_no = r.record_no
 inner join identity_types as t using (type_no)
 """
 
+_PLACE_HOUSEHOLDS = """
+create or replace temp table identity_household_pairs as
+select x.value_no, l.component, r.component as other_component
+from identity_refusals as x
+inner join identity_placed as l on x.left_no = l.record_no
+inner join identity_placed as r on x.right_no = r.record_no
+where not x.is_successive and not x.is_by_hint and x.reason like 'different_%'
+"""
+
 # A pair is told once, the smaller key first.
 _WRITE_REFUSED = """
 create or replace table identity.refused_links as
@@ -98,9 +107,10 @@ with shared as (
     select value_hash, 'hub' as sharing, over_limit, holders from identity_hubs
     union all
     select v.value_hash, 'household', null, count(*) + 1
-    from identity_refusals as x
+    from identity_household_pairs as x
     inner join identity_values as v using (value_no)
-    where not x.is_successive and not x.is_by_hint and x.reason like 'different_%'
+    -- what they have in common beside may have made them one person after all
+    where x.component <> x.other_component
     group by v.value_hash
 )
 select
@@ -152,6 +162,7 @@ def write_refusals(
     """Write identity.refused_links, shared_values and kept_evidence of the resolution in hand."""
     connection.execute(_LIST_HUB_LINKS)
     connection.execute(_PLACE_REFUSED)
+    connection.execute(_PLACE_HOUSEHOLDS)
     connection.execute(_WRITE_REFUSED, {"run_id": run.run_id})
     words = {
         "evidence": sources.evidence,

@@ -1,5 +1,6 @@
 """Chinese names folded to what people mean: without title, simplified, with reading and parts."""
 
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -56,6 +57,21 @@ select
     case when length(text) > surname_length then text[-1:] end as given_last,
 from parted
 """
+
+
+def pronounce(name: str) -> list[str]:
+    """The reading of each character without tone; what has none stands for itself."""
+    readings = _read_characters()
+    return [readings.get(character, character) for character in name]
+
+
+@cache
+def _read_characters() -> dict[str, str]:
+    import pyarrow.parquet as pq
+
+    found = pq.read_table(CHARACTERS, columns=["character", "pinyin"])
+    pairs = zip(found["character"].to_pylist(), found["pinyin"].to_pylist(), strict=True)
+    return {character: reading for character, reading in pairs if reading}
 
 
 def write_names(
