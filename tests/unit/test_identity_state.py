@@ -133,9 +133,12 @@ def test_a_map_can_be_committed_again_and_only_its_owner_may_read_it(
     files = sorted(folder.iterdir())
     assert [file.name for file in files] == [
         "changes.parquet",
+        "evidence.parquet",
+        "matched_pairs.parquet",
         "past_map.parquet",
         "record_map.parquet",
         "redirects.parquet",
+        "refused_links.parquet",
         "review_pairs.parquet",
         "standing_decisions.parquet",
     ]

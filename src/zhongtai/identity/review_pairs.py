@@ -1,4 +1,7 @@
-"""The grey band of matching as a table: pairs that people decide about, in masked values."""
+"""Pairs of matching as tables, in masked values: the grey band, and what was joined and why.
+
+People decide about the ones; the others explain who is one person by likeness.
+"""
 
 from typing import TYPE_CHECKING
 
@@ -27,11 +30,26 @@ _COLUMNS = (
 )
 
 # A conflict is decided already, by evidence or by people.
+_UNDECIDED = """
+select left_key, right_key, probability, reason
+from matching_undecided
+where reason <> 'conflict'
+"""
+
+_JOINED = """
+select p.left_key, p.right_key, p.probability, 'joined' as reason
+from matching_pairs as p
+inner join matching_groups as l on p.left_key = l.row_key
+inner join matching_groups as r on p.right_key = r.row_key
+where l.group_key = r.group_key
+"""
+
 _WRITE = """
-insert into identity.review_pairs
+insert into identity.{table}
 with shown as (
     select cluster_key, {masked} from identity_described
-)
+),
+pairs as ({pairs})
 select
     left(sha256(u.left_key || chr(30) || u.right_key), 12) as pair_id,
     split_part(u.left_key, chr(31), 1) as source,
@@ -43,21 +61,21 @@ select
     u.probability,
     u.reason,
     [{comparisons}] as comparisons,
-from matching_undecided as u
+from pairs as u
 inner join matching_pairs as s using (left_key, right_key)
 inner join shown as l on l.cluster_key = u.left_key
 inner join shown as r on r.cluster_key = u.right_key
-where u.reason <> 'conflict'
 """
 
 
 def create_review_pairs(connection: "duckdb.DuckDBPyConnection") -> None:
-    """Write identity.review_pairs without a row."""
-    connection.execute(f"create or replace table identity.review_pairs ({_COLUMNS})")
+    """Write identity.review_pairs and identity.matched_pairs without a row."""
+    for table in ("review_pairs", "matched_pairs"):
+        connection.execute(f"create or replace table identity.{table} ({_COLUMNS})")
 
 
 def write_review_pairs(connection: "duckdb.DuckDBPyConnection", declaration: "Declaration") -> None:
-    """Write identity.review_pairs from matching_undecided and matching_pairs.
+    """Write identity.review_pairs and identity.matched_pairs from what matching has left.
 
     The record whose key comes first stands for its cluster, as in `cluster_key`, and names the
     pair: the same two records are the same pair in every run.
@@ -80,7 +98,12 @@ def write_review_pairs(connection: "duckdb.DuckDBPyConnection", declaration: "De
             f" 'other_value': {_values('r', comparison.columns)}}}"
         )
     masked = ", ".join(f'{mask} as "{column}"' for column, mask in _MASKS.items())
-    connection.execute(_WRITE.format(masked=masked, comparisons=", ".join(comparisons)))
+    for table, pairs in (("review_pairs", _UNDECIDED), ("matched_pairs", _JOINED)):
+        connection.execute(
+            _WRITE.format(
+                table=table, pairs=pairs, masked=masked, comparisons=", ".join(comparisons)
+            )
+        )
 
 
 def _values(side: str, columns: tuple[str, ...]) -> str:

@@ -1,13 +1,18 @@
 """What identity resolution remembers: one folder of Parquet files per published snapshot."""
 
 import os
+import secrets
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from zhongtai.database import connect
 from zhongtai.errors import ZhongtaiError
+from zhongtai.identity.declaration import load_declaration
+from zhongtai.identity.traces import trace_queries
 from zhongtai.settings import Settings
 
 if TYPE_CHECKING:
@@ -101,15 +106,26 @@ def read_state(
         )
 
 
-def write_state(connection: "duckdb.DuckDBPyConnection", folder: Path) -> None:
-    """Copy the tables of schema identity into `folder`, complete or not at all."""
+def write_state(
+    connection: "duckdb.DuckDBPyConnection",
+    folder: Path,
+    traces: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Copy the tables of schema identity into `folder`, complete or not at all.
+
+    `traces`: what else is kept beside them, file stem -> query.
+    """
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, mode=0o700)
-    for stem in (*_STATE, "review_pairs"):
+    tables = {
+        stem: f"select * from identity.{stem} order by all"  # noqa: S608
+        for stem in (*_STATE, "review_pairs")
+    }
+    for stem, query in {**tables, **traces}.items():
         file = partial / f"{stem}.parquet"
         connection.execute(
-            f"copy (select * from identity.{stem} order by all)"  # noqa: S608
+            f"copy ({query})"
             f" to '{str(file).replace(chr(39), chr(39) * 2)}' (format parquet, compression zstd)"
         )
         file.chmod(0o600)
@@ -128,8 +144,9 @@ def commit(settings: Settings, snapshot_id: str) -> Path:
     from zhongtai.warehouse import open_build
 
     folder = settings.path("identity", snapshot_id)
+    traces = trace_queries(load_declaration(settings.project_dir), secrets.token_hex(16))
     with open_build(settings, read_only=True) as connection:
-        write_state(connection, folder)
+        write_state(connection, folder, traces)
     return folder
 
 
