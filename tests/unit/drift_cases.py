@@ -40,6 +40,7 @@ class Row:
     first: datetime | None = None
 
 
+ENTITIES = ("crm.contacts", "crm.leads", "app.events", "miniprogram.events", "website.visits")
 Batch = list[Row]
 Disaster = Callable[[Batch], Batch]
 
@@ -102,7 +103,7 @@ class Population:
         if person % 10 == 0:
             values = self._lead(person, phone_of(person))
             yield Row("crm.leads", f"L{person}-{day}", self._hour(day), values, name_of(person))
-        if person % 3 == 0 and self.draw.random() < 0.3:
+        if person % 3 == 0 and self.draw.random() < 0.6:
             values = {"crm_customer_id": f"C{person}", "mobile": phone_of(person)}
             yield Row("crm.contacts", f"C{person}", self._hour(day), values, name_of(person))
         yield from self._surf(person, day)
@@ -206,6 +207,7 @@ class World:
     past: history.History = field(default_factory=history.History)
     published: History = field(default_factory=History)
     day: int = 0
+    hour: int = 0
 
     def __post_init__(self) -> None:
         # small tables: a second thread costs more than it brings
@@ -216,7 +218,7 @@ class World:
     @property
     def as_of(self) -> datetime:
         """When the next snapshot is built."""
-        return START + timedelta(days=self.day)
+        return START + timedelta(days=self.day, hours=self.hour)
 
     def branch(self) -> "World":
         """The same world once more, whose next day may be another one."""
@@ -261,7 +263,7 @@ class World:
     ) -> Verdict:
         """Resolve and measure what was taken in; ids are taken over from `known`."""
         as_of = self.as_of
-        run = Run(f"run-{self.day}", "test", as_of, as_of)
+        run = Run(f"run-{as_of:%m-%d-%H}", "test", as_of, as_of)
         edges = [name for name, one in declaration.types.items() if one.is_edge]
         self.connection.execute("delete from edges")
         self.connection.execute("insert into edges select unnest(?)", [edges])
@@ -286,16 +288,17 @@ class World:
         driving = drivers.find_drivers(self.connection) if held else []
         return Verdict(held, [str(one) for one in young], found, driving)
 
-    def publish(self, verdict: Verdict) -> None:
-        """Keep the day's map and measures; the next one begins."""
-        folder = self.folder / f"snapshot-{self.day}"
+    def publish(self, verdict: Verdict, *, ends_day: bool = True) -> None:
+        """Keep the map and the measures; the next day, or the next hour of it, begins."""
+        folder = self.folder / f"snapshot-{self.as_of:%m-%d-%H}"
         write_state(self.connection, folder)
         self.published = History(folder, (*self.published.published, folder))
-        weekday = history.weekday_of(START + timedelta(days=self.day))
+        weekday = history.weekday_of(self.as_of)
         values = {
             name: [bands.Seen(value, weekday), *self.past.values.get(name, [])]
             for name, value in verdict.measures.items()
         }
+        values = {name: found[: history.LEARNED_FROM] for name, found in values.items()}
         self.past = history.History(
             self.past.snapshots + 1,
             folder.name,
@@ -303,7 +306,7 @@ class World:
             verdict.measures,
             {**self.past.values, **values},
         )
-        self.day += 1
+        self.day, self.hour = (self.day + 1, 0) if ends_day else (self.day, self.hour + 1)
 
 
 def is_sunday(day: int) -> bool:
@@ -337,3 +340,15 @@ def live(world: World, days: int) -> Iterator[tuple[int, Verdict]]:
         verdict = world.judge()
         yield day, verdict
         world.publish(verdict)
+
+
+def live_by_source(world: World, days: int) -> Iterator[tuple[int, Verdict]]:
+    """The same with a snapshot for each file, as where every arrival wakes the platform."""
+    for _ in range(days):
+        day = world.day
+        batch = world.population.deliver(day, size_of(day))
+        for entity in ENTITIES:
+            world.add([row for row in batch if row.entity == entity])
+            verdict = world.judge()
+            yield day, verdict
+            world.publish(verdict, ends_day=entity == ENTITIES[-1])

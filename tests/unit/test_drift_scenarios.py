@@ -8,11 +8,13 @@ from pathlib import Path
 import pytest
 from drift_cases import (
     DECLARED,
+    ENTITIES,
     Batch,
     Population,
     Verdict,
     World,
     live,
+    live_by_source,
     size_of,
 )
 
@@ -57,6 +59,13 @@ def test_sixty_ordinary_days_raise_no_alarm(life: Life) -> None:
     }
     assert len(life.verdicts) == _DAYS
     assert alarms == {}
+
+
+def test_ordinary_days_raise_no_alarm_where_each_file_makes_a_snapshot(tmp_path: Path) -> None:
+    world = World(tmp_path, Population(seed=5))
+    verdicts = [verdict for _, verdict in live_by_source(world, 11)]
+    assert len(verdicts) == 11 * len(ENTITIES)
+    assert [told for verdict in verdicts for told in verdict.held + verdict.warned] == []
 
 
 def ordinary(world: World) -> Batch:
@@ -148,11 +157,11 @@ def lose_rows(batch: Batch) -> Batch:
     [
         (flood_placeholder, (), "inflow.crm.leads"),
         (lose_rows, ("crm.leads",), "rows.crm.leads"),
-        (change_keys, (), "unseen.crm_customer_id"),
-        (reissue_numbers, (), "unseen.crm_customer_id"),
+        (change_keys, (), "unseen.crm.contacts.crm_customer_id"),
+        (reissue_numbers, (), "unseen.crm.contacts.crm_customer_id"),
         (deliver_twice, (), "twins.crm.leads"),
         (shift_clock, (), "clock_"),
-        (change_salt, (), "unseen.visitor_id"),
+        (change_salt, (), "unseen.website.visits.visitor_id"),
         (make_hub, (), "inflow.crm.leads"),
     ],
 )
@@ -226,7 +235,7 @@ def test_a_source_whose_records_are_gone_is_held(world: World) -> None:
 def test_a_hold_names_the_identifier_that_drives_it_without_telling_it(world: World) -> None:
     world.add(flood_placeholder(ordinary(world)))
     drivers = [str(driver) for driver in world.judge().drivers]
-    assert any(told.startswith("mobile +86…2222 is on ") for told in drivers), drivers
+    assert any(told.startswith("mobile +86…2222 is on new records: ") for told in drivers), drivers
     assert not [told for told in drivers if _PLACEHOLDER in told]
 
 

@@ -375,6 +375,9 @@ def test_a_table_without_a_suite_and_a_suite_without_expectations_block(
     }
 
 
+_BEFORE = {"records.crm.leads": 5000, "rule.mobile.max_holders": 3, "metrics.leads_valid": 9}
+
+
 @pytest.mark.parametrize(
     ("times", "expected"),
     [
@@ -399,10 +402,13 @@ def test_bands_hold_from_ten_snapshots_on_and_jumps_only_warn(
             f" published_at) values ('s{n}', 'r{n}', 'superseded', now(), 'f', clock_timestamp());"
         ) + "".join(
             f"insert into ledger.gate_measures values ('r{n}', '{name}', {value});"
-            for name, value in {"records.crm.leads": 5000, "metrics.leads_valid": 9}.items()
+            for name, value in _BEFORE.items()
         )
     found = troubles(built.settings, built.run, change_ledger=published)
     assert set(found) == expected
+    for told in (found[name] for name in expected & {"measures_are_within_their_bands"}):
+        assert "records.crm.leads 200, expected 2047 to" in told
+        assert "changed settings of identifiers: mobile.max_holders" in told
     severities = {own.check.expectation: own.check.severity for own in OWN_CHECKS}
     assert severities["measures_are_near_the_last_snapshot"] == "warning"
     assert severities["measures_are_within_their_bands"] == "critical"

@@ -7,6 +7,9 @@ from itertools import pairwise
 from statistics import median
 from typing import Literal
 
+Compare = Literal["last", "history"]
+Scale = Literal["ratio", "difference"]
+
 # A robust deviation of what was seen; a normal distribution's is 1.48 times its median deviation.
 _DEVIATIONS = 6.0
 _SIGMA_OF_MAD = 1.4826
@@ -27,8 +30,8 @@ class Rule:
     `most`, and a difference of up to `ignore` is never drift.
     """
 
-    compare: Literal["last", "history"]
-    scale: Literal["ratio", "difference"]
+    compare: Compare
+    scale: Scale
     least: float
     most: float
     ignore: float = 0.0

@@ -99,9 +99,9 @@ inner join intermediate.int_identity_evidence as e
 order by d.effect, d.size desc, d.identifier_type
 """  # noqa: S608  # no value of anybody's
 _EFFECTS = {
-    "brought": "is on {} new records",
-    "joined": "joins {} more persons",
-    "parted": "no longer joins {} persons",
+    "brought": "is on new records: {}",
+    "joined": "joins more persons: {}",
+    "parted": "joins persons no longer: {}",
 }
 
 
@@ -123,7 +123,7 @@ class Driver:
     def __str__(self) -> str:
         """The driver in words."""
         told = f"{self.identifier_type} {self.masked} {_EFFECTS[self.effect].format(self.largest)}"
-        return told if self.values == 1 else f"{told} ({self.values} such values: {self.size})"
+        return told if self.values == 1 else f"{told} ({self.size} over {self.values} such values)"
 
 
 def find_drivers(connection: "DuckDBPyConnection") -> list[Driver]:

@@ -8,10 +8,10 @@ import psycopg
 
 from zhongtai.quality.drift.bands import Seen
 
-# Eight weeks of daily snapshots, so that every weekday has its own.
-_LEARNED_FROM = 56
-# What arrives once a week has its ten values within this many daily snapshots.
-_LOOKED_AT = 120
+# Eight weeks of daily values, so that every weekday has its own.
+LEARNED_FROM = 56
+# Where each file makes a snapshot, an entity has a value of its own in one of many.
+_LOOKED_AT = 1500
 # Businesses keep the hours of China, whatever the clock of the server.
 _CHINA = timezone(timedelta(hours=8))
 
@@ -56,18 +56,27 @@ def load_history(connection: psycopg.Connection, run_id: str) -> History:
     ).fetchall()
     if not shown:
         return History()
-    days = {run: weekday_of(as_of) for _, run, as_of, _ in shown}
-    rows = connection.execute(
-        "select measure, run_id, value from ledger.gate_measures where run_id = any(%s)",
-        [list(days)],
-    ).fetchall()
-    by_run: dict[str, dict[str, float]] = {}
-    for name, run, value in rows:
-        by_run.setdefault(run, {})[name] = value
-    values: dict[str, list[Seen]] = {}
-    for run, day in days.items():
-        for name, value in by_run.get(run, {}).items():
-            if len(values.setdefault(name, [])) < _LEARNED_FROM:
-                values[name].append(Seen(value, day))
     last_id, last_run, _, is_shown = shown[0]
-    return History(len(shown), last_id, is_shown, by_run.get(last_run, {}), values)
+    days = {run: weekday_of(as_of) for _, run, as_of, _ in shown}
+    last = connection.execute(
+        "select measure, value from ledger.gate_measures where run_id = %s", [last_run]
+    ).fetchall()
+    return History(len(shown), last_id, is_shown, dict(last), _load_values(connection, days))
+
+
+def _load_values(connection: psycopg.Connection, days: Mapping[str, int]) -> dict[str, list[Seen]]:
+    """The newest values of each measure; `days` are the runs, the newest first, and weekdays."""
+    rows = connection.execute(
+        "with runs as ("
+        " select run_id, place from unnest(%s::text[]) with ordinality as r (run_id, place)"
+        "), placed as ("
+        " select m.measure, m.run_id, m.value,"
+        " row_number() over (partition by m.measure order by r.place) as newest"
+        " from ledger.gate_measures as m join runs as r using (run_id)"
+        ") select measure, run_id, value from placed where newest <= %s order by measure, newest",
+        [list(days), LEARNED_FROM],
+    ).fetchall()
+    values: dict[str, list[Seen]] = {}
+    for name, run, value in rows:
+        values.setdefault(name, []).append(Seen(value, days[run]))
+    return values

@@ -7,7 +7,7 @@ from typing import cast
 
 from zhongtai.contracts.document import Section
 from zhongtai.errors import ConfigurationError
-from zhongtai.quality.drift.bands import Rule
+from zhongtai.quality.drift.bands import Compare, Rule, Scale
 from zhongtai.settings import Settings
 
 _HINT = "expectations/drift.yml holds the limits, each with its reason"
@@ -56,8 +56,8 @@ def _read_rule(part: Section) -> Rule:
     if not lowest < least <= most:
         raise part.error_at("least", f"{part.title}: expected {lowest:g} < least <= most")
     return Rule(
-        compare=cast("object", part.choice("compare", ("last", "history"))),  # type: ignore[arg-type]
-        scale=cast("object", scale),  # type: ignore[arg-type]
+        compare=cast("Compare", part.choice("compare", ("last", "history"))),
+        scale=cast("Scale", scale),
         least=least,
         most=most,
         ignore=_number(part, "ignore") if "ignore" in part else 0.0,

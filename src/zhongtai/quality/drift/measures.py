@@ -139,7 +139,8 @@ def measure_identity(
     ).fetchall():
         found[f"{_REFUSED}{reason}"] = float(count)
     found.update(_measure_entities(connection, has_past=previous is not None))
-    found.update(_measure_types(connection))
+    if previous:
+        found.update(_measure_types(connection))
     return found
 
 
@@ -238,17 +239,20 @@ def _measure_entities(connection: "DuckDBPyConnection", *, has_past: bool) -> Ro
 
 
 def _measure_types(connection: "DuckDBPyConnection") -> Rows:
-    """Of the values of each type that were seen on its last day, the share never seen before."""
+    """Of the values that an entity named on its last day, the share that nobody named before."""
     found = connection.execute(
-        "with seen as (select *, max(last_seen_at) over (partition by identifier_type)"
-        " - interval 1 day as since from drift_values)"
-        " select identifier_type, count(*) filter (where first_seen_at > since) / count(*)"
-        " from seen where last_seen_at > since group by identifier_type having count(*) >= ?"
-        " order by identifier_type",
+        "with seen as ("
+        " select e.entity, e.identifier_type, e.value_hash, any_value(l.since) as since"
+        " from drift_evidence as e join drift_last_days as l using (entity)"
+        " where e.is_active and e.last_seen_at > l.since group by all"
+        ") select s.entity, s.identifier_type,"
+        " count(*) filter (where v.first_seen_at > s.since) / count(*)"
+        " from seen as s join drift_values as v using (value_hash)"
+        " group by s.entity, s.identifier_type having count(*) >= ? order by all",
         [_ENOUGH],
     )
-    for kind, share in found.fetchall():
-        yield f"unseen.{kind}", share
+    for entity, kind, share in found.fetchall():
+        yield f"unseen.{entity}.{kind}", share
 
 
 def _name_columns(connection: "DuckDBPyConnection", query: str) -> Rows:

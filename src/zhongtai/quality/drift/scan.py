@@ -129,6 +129,14 @@ from (
 where is_new
 group by entity
 """,
+    # of those that brought something: what brought nothing has its last day judged already
+    """
+create or replace temp table drift_last_days as
+select source || '.' || entity as entity, max(last_seen_at) - interval 1 day as since
+from intermediate.int_identity_records
+where source || '.' || entity in (select entity from drift_records where is_new)
+group by all
+""",
     # the value that most of what an entity brought names
     """
 create or replace temp table drift_inflows as
