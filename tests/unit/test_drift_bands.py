@@ -57,6 +57,15 @@ def test_a_quiet_weekday_is_judged_by_its_own_kind() -> None:
     assert not learn_band(COUNTS, weeks, 0).holds(10)
 
 
+def test_a_day_of_rest_may_come_again_before_its_weekday_is_known() -> None:
+    two_weeks = [*seen(*[1000] * 6), *seen(0, weekday=6), *seen(*[1000] * 6)]
+    assert learn_band(COUNTS, two_weeks, 6).holds(0)
+    first_week = learn_band(COUNTS, seen(*[1000] * 6), 6)
+    assert first_week.holds(0)
+    assert not first_week.holds(20_000)
+    assert not learn_band(COUNTS, two_weeks, 0).holds(0)
+
+
 def test_few_values_only_warn_and_then_against_the_widest_band() -> None:
     limits = Limits({}, (("share", SHARES),))
     for count, (held, warned) in {2: (0, 0), 9: (0, 1), 10: (1, 0)}.items():

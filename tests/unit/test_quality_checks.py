@@ -407,7 +407,7 @@ def test_bands_hold_from_ten_snapshots_on_and_jumps_only_warn(
     found = troubles(built.settings, built.run, change_ledger=published)
     assert set(found) == expected
     for told in (found[name] for name in expected & {"measures_are_within_their_bands"}):
-        assert "records.crm.leads 200, expected 2047 to" in told
+        assert "records.crm.leads 200, expected 3333 to" in told
         assert "changed settings of identifiers: mobile.max_holders" in told
     severities = {own.check.expectation: own.check.severity for own in OWN_CHECKS}
     assert severities["measures_are_near_the_last_snapshot"] == "warning"

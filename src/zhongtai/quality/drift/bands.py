@@ -85,11 +85,14 @@ def learn_band(rule: Rule, history: Sequence[Seen], weekday: int, *, widest: boo
         expected = [around, *(one.value for one in history[:_LATELY])]
     else:
         alike = [one for one in history if one.weekday == weekday]
-        chosen = alike if len(alike) >= _ENOUGH_OF_A_WEEKDAY else history
+        is_known = len(alike) >= _ENOUGH_OF_A_WEEKDAY
+        chosen = alike if is_known else history
         values = [rule.spread(one.value) for one in chosen]
         low, high = _reach(rule, values, widest=widest, around=median(values))
         around = median(one.value for one in chosen)
-        expected = [around]
+        # a weekday of its own kind (a call centre that rests) may come again before it is known
+        likely = [one.value for one in alike] or [0.0 if rule.scale == "ratio" else around]
+        expected = [around, *([] if is_known else likely)]
     return Band(
         min(rule.gather(low), around - rule.ignore, *expected),
         max(rule.gather(high), around + rule.ignore, *expected),
