@@ -4,10 +4,12 @@ import stat
 from datetime import UTC, datetime
 
 import pytest
+from person_cases import with_type
 
 from zhongtai import identity
 from zhongtai.database import connect
 from zhongtai.errors import ZhongtaiError
+from zhongtai.identity import resolution
 from zhongtai.runs import Run
 from zhongtai.settings import Settings
 from zhongtai.warehouse import open_build
@@ -84,6 +86,28 @@ def test_the_next_run_starts_from_the_published_map(settings: Settings, run: Run
     assert ids(settings) == {**first, "d": first["a"]}
 
 
+def test_a_run_resolves_only_what_changes_touch(settings: Settings, run: Run) -> None:
+    records = {f"r{number}": [str(number // 2)] for number in range(20)}
+    write_evidence(settings, **records)
+    assert identity.resolve(settings, run).full_because == "no earlier resolution is known"
+    write_evidence(settings, **records, late=["3"])
+    report = identity.resolve(settings, later(run))
+    assert (report.full_because, report.changed, report.touched) == (None, 1, 3)
+    write_evidence(settings, **{key: [*values, "all"] for key, values in records.items()})
+    assert "records changed" in str(identity.resolve(settings, later(run)).full_because)
+
+
+def test_other_settings_of_identifiers_resolve_everything_again(
+    settings: Settings, run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_evidence(settings, **{f"r{number}": [str(number // 2)] for number in range(20)})
+    identity.resolve(settings, run)
+    assert identity.resolve(settings, later(run)).full_because is None
+    declared = with_type("mobile", max_holders=9)
+    monkeypatch.setattr(resolution, "load_declaration", lambda _: declared)
+    assert "declaration" in str(identity.resolve(settings, later(run)).full_because)
+
+
 def test_a_candidate_that_was_not_published_is_no_past(settings: Settings, run: Run) -> None:
     write_evidence(settings, a=["1"])
     identity.resolve(settings, run)
@@ -139,6 +163,7 @@ def test_a_map_can_be_committed_again_and_only_its_owner_may_read_it(
         "record_map.parquet",
         "redirects.parquet",
         "refused_links.parquet",
+        "resolution",
         "review_pairs.parquet",
         "standing_decisions.parquet",
     ]

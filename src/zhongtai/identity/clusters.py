@@ -89,10 +89,13 @@ class Clusters:
     def give_backup(self, node: int, value: int) -> None:
         """Say that a node names a value as somebody's whom to ask instead."""
         self._held[node].backups.add(value)
+
+    def know_backup(self, value: int) -> None:
+        """Say that some record, of these or not, names the value as a backup."""
         self._backups.add(value)
 
     def is_anyones_backup(self, value: int) -> bool:
-        """Whether any node names the value as a backup."""
+        """Whether some record names the value as a backup."""
         return value in self._backups
 
     def has_backup(self, root: int, value: int) -> bool:
@@ -167,7 +170,7 @@ class Clusters:
         return any(self.find(node) == root for node in few)
 
     def _too_many(self, one: _Cluster, two: _Cluster, rule: Rule) -> str | None:
-        for kind in one.values.keys() & two.values.keys():
+        for kind in sorted(one.values.keys() & two.values.keys()):
             ours, theirs = one.values[kind], two.values[kind]
             limit = self._rules[kind[0]].max_values
             if limit == 1 or kind[0] in rule.contradicting:

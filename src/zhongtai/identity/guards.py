@@ -57,7 +57,7 @@ select
     c.value_hash,
     c.type_no,
     max(c.holders) as holders,
-    arg_max(c.trait, c.holders) as trait,
+    arg_max(c.trait, (c.holders, c.trait)) as trait,
     any_value(t.over_limit) as over_limit,
 from counted as c
 inner join identity_types as t using (type_no)
@@ -104,7 +104,7 @@ select h.value_hash, f.record_no
 from identity_hubs as h
 inner join identity_facts as f using (value_hash)
 inner join identity_nodes as n using (record_no)
-left join identity_owners as o on h.value_hash = o.value_hash and n.name = o.name
+left join identity_state.owners as o on h.value_hash = o.value_hash and n.name = o.name
 where f.is_verified or o.name is not null
 """
 
@@ -195,7 +195,7 @@ def _blocked_test(blocked: BlockedValue, value: str) -> str:
 
 
 def find_hubs(connection: "duckdb.DuckDBPyConnection") -> None:
-    """Write identity_hubs (value_hash, type_no, holders, …), identity_kept and identity_overfull.
+    """Write identity_hubs (value_hash, type_no, holders, …) and identity_kept.
 
     Reads identity_nodes, identity_facts, identity_value_counts and identity_types.
     """
@@ -203,8 +203,12 @@ def find_hubs(connection: "duckdb.DuckDBPyConnection") -> None:
     connection.execute(_LIST_TRAITS.format(traits=traits))
     connection.execute(_COUNT_HOLDERS)
     connection.execute(_KEEP_NEWEST)
-    connection.execute(_LIMIT_RECORDS)
     connection.execute("drop table identity_traits")
+
+
+def limit_records(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Write identity_overfull (record_no, value_hash), from identity_facts and identity_types."""
+    connection.execute(_LIMIT_RECORDS)
 
 
 def _quote(text: str) -> str:

@@ -13,7 +13,7 @@ from zhongtai.identity.review_pairs import create_review_pairs, write_review_pai
 if TYPE_CHECKING:
     import duckdb
 
-    from zhongtai.identity.components import Graph, Sources
+    from zhongtai.identity.evidence import Reading, Sources
 
 
 @dataclass(frozen=True)
@@ -172,21 +172,13 @@ inner join identity_clusters as r on rp.component = r.component
 where l.component <> r.component
 """
 
-_JOIN = (
-    """
+_JOIN = """
 create or replace temp table identity_matched as
 select c.component, g.component as joined_to
 from matching_groups as m
 inner join identity_clusters as c on m.row_key = c.cluster_key
 inner join identity_clusters as g on m.group_key = g.cluster_key
-""",
-    """
-create or replace temp table identity_partition as
-select p.record_no, coalesce(m.joined_to, p.component) as component
-from identity_partition as p
-left join identity_matched as m using (component)
-""",
-)
+"""
 
 _NOTHING = "create or replace temp table identity_matched (component integer, joined_to integer)"
 
@@ -195,12 +187,12 @@ def match_leftovers(
     connection: "duckdb.DuckDBPyConnection",
     sources: "Sources",
     declaration: Declaration,
-    graph: "Graph",
+    reading: "Reading",
 ) -> MatchReport:
-    """Join clusters of identity_partition that are one person by all that is known of them.
+    """Find clusters of identity_partition that are one person by all that is known of them.
 
     Does nothing where `sources` has no attributes or the declaration no matching. Writes
-    identity_partition anew, identity_matched (component, joined_to) and identity.review_pairs.
+    identity_matched (component, joined_to) and identity.review_pairs.
     """
     connection.execute("create schema if not exists identity")
     if sources.attributes is None or declaration.matching is None:
@@ -210,12 +202,6 @@ def match_leftovers(
     from zhongtai.identity import matching
 
     task, model = declaration.matching
-    words = {
-        "value_hash": graph.value_hash,
-        "blocked": graph.blocked,
-        "attributes": sources.attributes,
-        "evidence": sources.evidence,
-    }
     for statement in (
         _PLACE_CLUSTERS,
         _LIST_ATTRIBUTES,
@@ -225,11 +211,10 @@ def match_leftovers(
         _DESCRIBE,
         _TOLD_APART,
     ):
-        connection.execute(statement.format(**words))
+        reading.execute(connection, statement)
     scored = matching.score_pairs(connection, "identity_described", task, model)
     separations = matching.Separations("identity_separations", "identity_told_apart")
     linked = matching.link(connection, task, separations=separations)
-    for statement in _JOIN:
-        connection.execute(statement)
+    connection.execute(_JOIN)
     write_review_pairs(connection, task)
     return MatchReport(scored.compared, linked.joined, linked.undecided)

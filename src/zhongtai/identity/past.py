@@ -16,7 +16,7 @@ _MARK_MOMENT = """
 create or replace temp table identity_moment as
 select greatest(
     $as_of::timestamp,
-    (select max(valid_from) from identity_previous),
+    (select max(valid_from) from {published}),
     (select max(valid_to) from identity_previous_past)
 ) as since
 """
@@ -41,13 +41,12 @@ with held as (
 votes as (
     select
         h.retired_one_id,
-        a.one_id,
+        m.one_id,
         count(*) as record_count,
         min(identity_key(h.source, h.entity, h.record_key)) as smallest,
     from held as h
-    inner join identity_placed as n using (source, entity, record_key)
-    inner join identity_assignments as a using (component)
-    group by h.retired_one_id, a.one_id
+    inner join identity.record_map as m using (source, entity, record_key)
+    group by h.retired_one_id, m.one_id
 ),
 elected as (
     select retired_one_id, one_id
@@ -64,19 +63,25 @@ left join elected as e using (retired_one_id)
 _WRITE_PAST = """
 create or replace table identity.past_map as
 select source, entity, record_key, one_id, valid_from, valid_to from identity_previous_past
-union all
+"""
+
+_END_PERIODS = """
+insert into identity.past_map
 select p.source, p.entity, p.record_key, p.one_id, p.valid_from, m.since
 from identity_previous as p
 cross join identity_moment as m
-anti join identity.record_map as r using (source, entity, record_key, one_id)
+anti join identity_mapped as r using (source, entity, record_key, one_id)
 -- what was published twice at one moment held for no time
 where p.valid_from < m.since
 """
 
 
-def mark_moment(connection: "duckdb.DuckDBPyConnection", as_of: datetime) -> None:
+def mark_moment(
+    connection: "duckdb.DuckDBPyConnection", as_of: datetime, *, is_followed: bool
+) -> None:
     """Write the temp table identity_moment: when what is resolved now begins (naive UTC)."""
-    connection.execute(_MARK_MOMENT, {"as_of": naive_utc(as_of)})
+    published = "identity.record_map" if is_followed else "identity_previous"
+    connection.execute(_MARK_MOMENT.format(published=published), {"as_of": naive_utc(as_of)})
 
 
 def follow_parts(connection: "duckdb.DuckDBPyConnection") -> None:
@@ -86,6 +91,11 @@ def follow_parts(connection: "duckdb.DuckDBPyConnection") -> None:
         connection.execute(_FOLLOW)
 
 
-def write_past(connection: "duckdb.DuckDBPyConnection") -> None:
-    """Write identity.past_map: the periods that have ended, of records that are gone included."""
-    connection.execute(_WRITE_PAST)
+def write_past(connection: "duckdb.DuckDBPyConnection", *, is_followed: bool) -> None:
+    """Write identity.past_map: the periods that have ended, of records that are gone included.
+
+    `is_followed`: the table stands as it was published, so only what has ended now is added.
+    """
+    if not is_followed:
+        connection.execute(_WRITE_PAST)
+    connection.execute(_END_PERIODS)

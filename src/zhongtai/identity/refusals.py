@@ -1,11 +1,14 @@
-"""What was not linked and why: refused links, and values that several persons share."""
+"""What was not linked and why: refused links, and values that several persons share.
+
+All of it is told anew from what identity_state holds of every record, for it is little.
+"""
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import duckdb
 
-    from zhongtai.identity.components import Graph, Sources
+    from zhongtai.identity.evidence import Reading
     from zhongtai.runs import Run
 
 # A hub is told as a star: each record that names it against the one whose key comes first.
@@ -52,7 +55,7 @@ with refused as (
         type_no,
         case when is_successive and reason like 'different_%' then 'recycled' else reason end
             as reason,
-    from identity_refusals
+    from identity_state.refusals
     union all
     select left_no, right_no, type_no, reason from identity_hub_links
 )
@@ -62,17 +65,17 @@ select
     t.identifier_type,
     x.reason,
 from refused as x
-inner join identity_placed as l on x.left_no = l.record_no
-inner join identity_placed as r on x.right_no = r.record_no
+inner join identity_everyone as l on x.left_no = l.record_no
+inner join identity_everyone as r on x.right_no = r.record_no
 inner join identity_types as t using (type_no)
 """
 
 _PLACE_HOUSEHOLDS = """
 create or replace temp table identity_household_pairs as
-select x.value_no, l.component, r.component as other_component
-from identity_refusals as x
-inner join identity_placed as l on x.left_no = l.record_no
-inner join identity_placed as r on x.right_no = r.record_no
+select x.value_hash, l.component, r.component as other_component
+from identity_state.refusals as x
+inner join identity_everyone as l on x.left_no = l.record_no
+inner join identity_everyone as r on x.right_no = r.record_no
 where not x.is_successive and not x.is_by_hint and x.reason like 'different_%'
 """
 
@@ -106,12 +109,11 @@ create or replace table identity.shared_values as
 with shared as (
     select value_hash, 'hub' as sharing, over_limit, holders from identity_hubs
     union all
-    select v.value_hash, 'household', null, count(*) + 1
-    from identity_household_pairs as x
-    inner join identity_values as v using (value_no)
+    select value_hash, 'household', null, count(*) + 1
+    from identity_household_pairs
     -- what they have in common beside may have made them one person after all
-    where x.component <> x.other_component
-    group by v.value_hash
+    where component <> other_component
+    group by value_hash
 )
 select
     n.identifier_type,
@@ -121,7 +123,8 @@ select
     s.over_limit,
     s.holders,
 from shared as s
-inner join identity_named_values as n using (value_hash)
+inner join identity_state.named_values as n using (value_hash)
+where n.identifier_value is not null
 union all
 select distinct
     identifier_type,
@@ -130,45 +133,61 @@ select distinct
     'blocked',
     null,
     null,
-from {evidence}
-where {blocked}
+from identity_state.blocked
 """
 
 _WRITE_KEPT = """
 create or replace table identity.kept_evidence as
 select distinct n.source, n.entity, n.record_key, v.identifier_type, v.identifier_value
-from identity_kept as k
+from identity_state.kept as k
 inner join identity_nodes as n using (record_no)
-inner join identity_named_values as v using (value_hash)
+inner join identity_state.named_values as v using (value_hash)
+where v.identifier_value is not null
 """
 
-# Which values are shared, by their hash; only those are looked up in the evidence.
+_LIST_UNNAMED = """
+create or replace temp table identity_unnamed_values as
+select value_hash from identity_state.hubs
+union
+select value_hash from identity_state.refusals
+except
+select value_hash from identity_state.named_values
+"""
+
+# Only values that are shared are looked up in the evidence, and only once. What is not found there
+# is a value joined with a name, and has none itself.
 _NAME_SHARED = """
-create or replace temp table identity_named_values as
-select distinct {value_hash} as value_hash, identifier_type, identifier_scope, identifier_value
-from {evidence}
-where {value_hash} in (
-    select value_hash from identity_hubs
-    union
-    select v.value_hash
-    from identity_refusals inner join identity_values as v using (value_no)
+insert into identity_state.named_values
+with found as (
+    select distinct {value_hash} as value_hash, identifier_type, identifier_scope, identifier_value
+    from {evidence}
+    where {value_hash} in (select value_hash from identity_unnamed_values) and not {blocked}
 )
+select value_hash, identifier_type, identifier_scope, identifier_value
+from identity_unnamed_values
+left join found using (value_hash)
+"""
+
+_FORGET_UNSHARED = """
+delete from identity_state.named_values
+where
+    value_hash not in (
+        select value_hash from identity_state.hubs
+        union all
+        select value_hash from identity_state.refusals
+    )
 """
 
 
-def write_refusals(
-    connection: "duckdb.DuckDBPyConnection", sources: "Sources", graph: "Graph", run: "Run"
-) -> None:
-    """Write identity.refused_links, shared_values and kept_evidence of the resolution in hand."""
+def write_refusals(connection: "duckdb.DuckDBPyConnection", reading: "Reading", run: "Run") -> None:
+    """Write identity.refused_links, shared_values and kept_evidence of all records."""
     connection.execute(_LIST_HUB_LINKS)
     connection.execute(_PLACE_REFUSED)
     connection.execute(_PLACE_HOUSEHOLDS)
     connection.execute(_WRITE_REFUSED, {"run_id": run.run_id})
-    words = {
-        "evidence": sources.evidence,
-        "value_hash": graph.value_hash,
-        "blocked": graph.blocked,
-    }
-    connection.execute(_NAME_SHARED.format(**words))
-    connection.execute(_WRITE_SHARED.format(**words))
+    connection.execute(_LIST_UNNAMED)
+    connection.execute(_FORGET_UNSHARED)
+    if connection.execute("select 1 from identity_unnamed_values limit 1").fetchone():
+        reading.execute(connection, _NAME_SHARED)
+    connection.execute(_WRITE_SHARED)
     connection.execute(_WRITE_KEPT)

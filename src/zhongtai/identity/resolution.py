@@ -1,18 +1,31 @@
 """From evidence to the map of records to persons."""
 
+import logging
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+from uuid import uuid4
 
-from zhongtai.identity.components import Sources, label_records
+from zhongtai.identity.changes import apply_changes, find_changes
+from zhongtai.identity.components import label_links, label_records, take_all
 from zhongtai.identity.decisions import load_decisions
 from zhongtai.identity.declaration import Declaration, load_declaration
+from zhongtai.identity.evidence import Reading, Sources, list_fingerprints, plan_reading
+from zhongtai.identity.guards import load_types
+from zhongtai.identity.increments import spread_changes, take_touched
 from zhongtai.identity.leftovers import match_leftovers
-from zhongtai.identity.past import follow_parts, mark_moment, write_past
+from zhongtai.identity.memory import About, Sum, mark_of, recall, remember
+from zhongtai.identity.partition import (
+    keep_all,
+    keep_touched,
+    regroup_all,
+    regroup_touched,
+    see_all,
+)
+from zhongtai.identity.record_map import write_map
 from zhongtai.identity.refusals import write_refusals
-from zhongtai.identity.restoration import load_standing, write_standing
-from zhongtai.identity.stability import assign_ids, naive_utc, partition_version
-from zhongtai.identity.state import History, load_history, read_history
+from zhongtai.identity.stability import partition_version, sum_members
+from zhongtai.identity.state import History, name_resolution, read_history
 from zhongtai.identity.suspects import settle_suspects
 from zhongtai.settings import Settings
 
@@ -20,6 +33,11 @@ if TYPE_CHECKING:
     import duckdb
 
     from zhongtai.runs import Run
+
+log = logging.getLogger(__name__)
+
+# A change that touches a larger share of the records is resolved in full: that is faster then.
+WIDEST = 0.3
 
 _SOURCES = Sources(
     records="(select * from intermediate.int_identity_records where not is_organisation)",
@@ -33,95 +51,22 @@ _SOURCES = Sources(
     attributes="intermediate.int_identity_attributes",
 )
 
-_PLACE = """
-create or replace temp table identity_placed as
-select n.*, p.component
-from identity_nodes as n
-inner join identity_partition as p using (record_no)
-"""
-
-_WRITE = (
-    "create schema if not exists identity",
-    # what linked a record: its strongest identifier that another record of the person shares;
-    # within a component that nothing contradicts that is every link
-    """
-create or replace temp table identity_linked as
-with made as (
-    select l.record_no, l.type_no, l.first_seen_at
-    from identity_links as l
-    anti join identity_suspect_nodes as s using (record_no)
-    union all
-    select l.record_no, l.type_no, l.first_seen_at
-    from identity_links as l
-    semi join identity_suspect_nodes as s using (record_no)
-    inner join identity_partition as p using (record_no)
-    qualify count(*) over (partition by l.value_no, p.component) > 1
-)
-select
-    record_no,
-    min(type_no) as type_no,
-    arg_min(first_seen_at, (type_no, first_seen_at)) as linked_at,
-from made
-group by record_no
-""",
-    """
-create or replace temp table identity_decided as
-select left_no as record_no from identity_must_links
-union
-select right_no from identity_must_links
-""",
-    """
-create or replace table identity.record_map as
-select
-    p.source,
-    p.entity,
-    p.record_key,
-    a.one_id,
-    coalesce(
-        t.identifier_type,
-        case
-            when d.record_no is not null then 'decision'
-            when s.joined_to is not null then 'similar_person'
-            else 'single_record'
-        end
-    ) as linked_by,
-    coalesce(l.linked_at, p.first_seen_at) as linked_at,
-    coalesce(q.valid_from, m.since) as valid_from,
-from identity_placed as p
-inner join identity_assignments as a using (component)
-cross join identity_moment as m
-left join identity_previous as q using (source, entity, record_key, one_id)
-left join identity_linked as l using (record_no)
-left join identity_types as t using (type_no)
-left join identity_decided as d using (record_no)
-left join (select distinct joined_to from identity_matched) as s on p.component = s.joined_to
-""",
-    """
-create or replace table identity.redirects as
-select retired_one_id, one_id, since from identity_redirects
-""",
-)
-
-_WRITE_CHANGES = """
-create or replace table identity.changes as
-select changed_at, change, one_id, previous_one_id, record_count, reason, run_id
-from identity_previous_changes
-union all
-select $changed_at::timestamp, change, one_id, previous_one_id, record_count, reason, $run_id
-from identity_changes
-"""
-
 
 @dataclass(frozen=True)
 class ResolutionReport:
     """Counts of one resolution; `changes` counts new, merge, split, reassign and erase.
 
-    `contested` records stood in a component that contradicted itself; `refused` links were not
-    made; `matched` clusters were joined by what they have in common beside identifiers.
+    `full_because` says why all records were resolved; where it is None only the `touched` were:
+    those whose person may be another because of the `changed` ones. Of these, `links` were looked
+    at, and `contested` records stood in a component that contradicted itself. `refused` links were
+    not made; `matched` clusters were joined by what they have in common beside identifiers.
     """
 
     identity_version: str
     records: int
+    changed: int
+    touched: int
+    full_because: str | None
     links: int
     contested: int
     matched: int
@@ -130,11 +75,36 @@ class ResolutionReport:
     changes: dict[str, int]
     seconds: float
 
+    def __str__(self) -> str:
+        done = (
+            f"in full ({self.full_because})"
+            if self.full_because
+            else f"incrementally, {self.touched:,} touched by {self.changed:,} changed"
+        )
+        return (
+            f"{self.records:,} records resolved {done}: {self.persons:,} persons,"
+            f" {self.refused:,} links refused, {self.seconds:.1f} s"
+        )
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """What is to be resolved: all of it for a reason, or what is touched."""
+
+    mark: str
+    earlier: About | None
+    reading: Reading | None = None
+    full_because: str | None = None
+    records: int = 0
+    changed: int = 0
+    touched: int = 0
+
 
 def resolve(settings: Settings, run: "Run") -> ResolutionReport:
     """Resolve the evidence of the working file into its schema `identity`.
 
-    Ids start from the map of the last published snapshot; raises ZhongtaiError where it is gone.
+    Only what changes touch is resolved, where the working file knows the last resolution. Ids start
+    from the map of the last published snapshot; raises ZhongtaiError where it is gone.
     """
     from zhongtai.warehouse import open_build
 
@@ -142,69 +112,175 @@ def resolve(settings: Settings, run: "Run") -> ResolutionReport:
     declaration = load_declaration(settings.project_dir)
     with open_build(settings) as connection:
         load_decisions(settings, connection)
-        return resolve_records(connection, _SOURCES, declaration, history=history, run=run)
+        report = resolve_records(connection, _SOURCES, declaration, history=history, run=run)
+    log.info("%s", report)
+    return report
 
 
-def resolve_records(
+def resolve_records(  # noqa: PLR0913
     connection: "duckdb.DuckDBPyConnection",
     sources: Sources,
     declaration: Declaration,
     *,
     history: History,
     run: "Run",
+    widest: float = WIDEST,
 ) -> ResolutionReport:
     """Resolve any relations as `Sources` describes them; writes schema `identity`.
 
-    All of it or nothing: what stood in the schema before stays where this raises.
+    Where the connection holds the schema identity_state of an earlier resolution, only what differs
+    and what that touches is resolved, with the same result, up to a share of `widest` of the
+    records; 0 resolves everything. All of it or nothing: what stood in both schemas before stays
+    where this raises.
     """
     started = time.monotonic()
     connection.begin()
     try:
-        graph = label_records(connection, sources, declaration)
-        contested = settle_suspects(connection, declaration)
-        matched = match_leftovers(connection, sources, declaration, graph)
-        connection.execute(_PLACE)
-        load_history(connection, history)
-        mark_moment(connection, run.as_of)
-        load_standing(connection, sources, history)
-        assign_ids(connection, as_of=run.as_of)
-        follow_parts(connection)
-        version = partition_version(connection)
-        _write(connection, run, version)
-        write_refusals(connection, sources, graph, run)
-        report = ResolutionReport(
-            identity_version=version,
-            records=graph.records,
-            links=graph.links,
-            contested=contested,
-            matched=matched.joined,
-            persons=_count(connection, "identity_assignments"),
-            refused=_count(connection, "identity.refused_links"),
-            changes=dict(
-                connection.execute(
-                    "select change, count(*) from identity_changes group by change order by change"
-                ).fetchall()
-            ),
-            seconds=time.monotonic() - started,
-        )
-        _drop_temporary_tables(connection)
+        plan = _plan(connection, sources, declaration, widest)
+        report = _resolve(connection, sources, declaration, plan, (history, run))
+        _drop_temporary(connection)
     except BaseException:
         connection.rollback()
         raise
     connection.commit()
-    return report
+    return replace(report, seconds=time.monotonic() - started)
 
 
-def _write(connection: "duckdb.DuckDBPyConnection", run: "Run", version: str) -> None:
-    for statement in _WRITE:
-        connection.execute(statement)
-    connection.execute(_WRITE_CHANGES, {"changed_at": naive_utc(run.as_of), "run_id": run.run_id})
+def _plan(
+    connection: "duckdb.DuckDBPyConnection",
+    sources: Sources,
+    declaration: Declaration,
+    widest: float,
+) -> _Plan:
+    """Find out what changed and whom it touches, and whether that is worth while."""
+    mark = mark_of(declaration, with_attributes=sources.attributes is not None)
+    earlier = recall(connection)
+    plan = _Plan(mark, earlier)
+    if earlier is None or earlier.mark != mark or not widest:
+        return replace(plan, full_because=_forbid_increment(earlier, widest))
+    reading = plan_reading(sources, declaration, earlier.salt)
+    load_types(connection, declaration)
+    changes = find_changes(connection, reading)
+    plan = replace(plan, reading=reading, records=changes.records, changed=changes.changed)
+    if changes.changed > widest * changes.records:
+        return replace(plan, full_because=f"{changes.changed:,} records changed")
+    if apply_changes(connection, reading):
+        return replace(plan, full_because="keys or values share a hash")
+    plan = replace(plan, touched=spread_changes(connection))
+    if plan.touched > widest * plan.records:
+        return replace(plan, full_because=f"changes touch {plan.touched:,} records")
+    return plan
+
+
+def _forbid_increment(earlier: About | None, widest: float) -> str:
+    if not widest:
+        return "asked for"
+    if earlier is None:
+        return "no earlier resolution is known"
+    return "other code, declaration or model than last time"
+
+
+def _resolve(
+    connection: "duckdb.DuckDBPyConnection",
+    sources: Sources,
+    declaration: Declaration,
+    plan: _Plan,
+    past: "tuple[History, Run]",
+) -> ResolutionReport:
+    history, run = past
+    reading = plan.reading
+    if plan.full_because or reading is None:
+        _drop_temporary(connection)
+        graph, reading = label_records(connection, sources, declaration)
+        list_fingerprints(connection, reading, "table identity_state.fingerprints")
+        contested = settle_suspects(connection, declaration)
+        keep_all(connection)
+    else:
+        take_touched(connection)
+        graph = label_links(connection)
+        contested = settle_suspects(connection, declaration)
+        keep_touched(connection)
+    _drop_temporary(connection, but=_CARRIED)
+    take_all(connection)
+    see_all(connection)
+    matched = match_leftovers(connection, sources, declaration, reading)
+    total, persons, is_followed = _make_persons(connection, plan, history)
+    write_map(connection, sources, history, run, is_followed=is_followed)
+    write_refusals(connection, reading, run)
+    version = partition_version(total)
     connection.execute(
         "create or replace table identity.version as select ?::varchar as identity_version",
         [version],
     )
-    write_past(connection)
-    write_standing(connection)
+    remember(connection, About(plan.mark, reading.salt, uuid4().hex, persons, total))
+    records = _count(connection, "identity_state.nodes")
+    return ResolutionReport(
+        identity_version=version,
+        records=records,
+        changed=plan.changed,
+        touched=records if plan.full_because else plan.touched,
+        full_because=plan.full_because,
+        links=graph.links,
+        contested=contested,
+        matched=matched.joined,
+        persons=persons,
+        refused=_count(connection, "identity.refused_links"),
+        changes=_count_changes(connection),
+        seconds=0.0,
+    )
+
+
+def _make_persons(
+    connection: "duckdb.DuckDBPyConnection", plan: _Plan, history: History
+) -> tuple[Sum, int, bool]:
+    """Make persons of what was matched; writes identity_placed.
+
+    Returns what their version is made of, how many they are, and whether identity_placed holds only
+    those who may be others than in the last published map, which schema identity still is.
+    """
+    if plan.full_because or plan.earlier is None:
+        regroup_all(connection)
+        total = sum_members(connection, "identity_placed")
+        return total, _count_persons(connection, "identity_placed"), False
+    regroup_touched(connection)
+    total, persons = _add_up(connection, plan.earlier)
+    is_followed = name_resolution(history) == plan.earlier.resolution
+    if not is_followed:
+        connection.execute("drop table identity_placed")
+        connection.execute(
+            "create or replace temp view identity_placed as select * from identity_everyone"
+        )
+    return total, persons, is_followed
+
+
+# What the resolution of the touched records hands on.
+_CARRIED = (
+    "identity_types",
+    "identity_before",
+    "identity_replaced",
+    "identity_old_nodes",
+)
+
+
+def _add_up(connection: "duckdb.DuckDBPyConnection", earlier: About) -> tuple[Sum, int]:
+    """What the version is made of and how many persons there are, from what it was before."""
+    total = earlier.sum.minus(sum_members(connection, "identity_formerly"))
+    total = total.plus(sum_members(connection, "identity_placed"))
+    persons = earlier.persons - _count_persons(connection, "identity_before")
+    return total, persons + _count_persons(connection, "identity_placed")
+
+
+def _count_persons(connection: "duckdb.DuckDBPyConnection", table: str) -> int:
+    row = connection.execute(f"select count(distinct component) from {table}").fetchone()  # noqa: S608
+    return int(row[0]) if row else 0
+
+
+def _count_changes(connection: "duckdb.DuckDBPyConnection") -> dict[str, int]:
+    return dict(
+        connection.execute(
+            "select change, count(*) from identity_changes group by change order by change"
+        ).fetchall()
+    )
 
 
 def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:
@@ -212,9 +288,13 @@ def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:
     return int(row[0]) if row else 0
 
 
-def _drop_temporary_tables(connection: "duckdb.DuckDBPyConnection") -> None:
+def _drop_temporary(connection: "duckdb.DuckDBPyConnection", but: tuple[str, ...] = ()) -> None:
     found = connection.execute(
-        "select table_name from duckdb_tables() where temporary and table_name ^@ 'identity_'"
+        "select 'view', view_name from duckdb_views() where temporary and view_name ^@ 'identity_'"
+        " union all"
+        " select 'table', table_name from duckdb_tables()"
+        " where temporary and table_name ^@ 'identity_'"
     ).fetchall()
-    for (name,) in found:
-        connection.execute(f"drop table temp.{name}")
+    for kind, name in found:
+        if name not in but:
+            connection.execute(f"drop {kind} temp.{name}")

@@ -8,7 +8,7 @@ person who consists of exactly the records that it had just before that decision
 
 from typing import TYPE_CHECKING
 
-from zhongtai.identity.components import Sources
+from zhongtai.identity.evidence import Sources
 from zhongtai.identity.state import History, read_state
 
 if TYPE_CHECKING:

@@ -1,7 +1,8 @@
 """Resolving again what contradicts itself: strongest evidence first, refusing what cannot be.
 
 The values are taken in an order that only their content decides (strength, then how many records
-name them, then which records), so neither the order of rows nor what was computed before matters.
+name them, then which records, then the value itself), so neither the order of rows nor what was
+computed before matters.
 """
 
 from collections.abc import Mapping, Sequence
@@ -109,13 +110,13 @@ def settle(
 
 def _strength(
     clusters: Clusters, value: tuple[int, int], links: Sequence[Link]
-) -> tuple[int, bool, int, list[int]]:
+) -> tuple[int, bool, int, list[int], int]:
     """What decides the order of values: nothing but their content.
 
     Among one type a phone that somebody gave as another's comes after those that are people's own.
     """
     nodes = sorted(link.node for link in links)
-    return value[0], clusters.is_anyones_backup(value[1]), -len(nodes), nodes
+    return value[0], clusters.is_anyones_backup(value[1]), -len(nodes), nodes, value[1]
 
 
 def _list_holders(clusters: Clusters, links: Sequence[Link]) -> list[_Holder]:

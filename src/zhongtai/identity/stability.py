@@ -4,10 +4,12 @@ Everything is one statement per step over whole tables. The first twelve hex dig
 the milliseconds of its birth, so ordering ids orders them by age, then by themselves.
 """
 
+import hashlib
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from zhongtai.errors import ZhongtaiError
+from zhongtai.identity.memory import Sum
 from zhongtai.identity.restoration import find_restored
 
 if TYPE_CHECKING:
@@ -166,22 +168,29 @@ with chained as (
     select retired_one_id, one_id, $changed_at::timestamp
     from identity_retired
 )
-select * from chained semi join identity_assignments as a using (one_id)
+select * from chained as c
+where
+    c.one_id in (select one_id from identity_assignments)
+    -- who is not looked at lives on
+    or c.one_id not in (select one_id from identity_previous)
 """
 
-_VERSION = """
-with members as (
-    select identity_key(source, entity, record_key) || chr(30) || smallest as member
-    from identity_placed
-    inner join identity_components using (component)
+# Every record with its person, who is known by the smallest key.
+_SUM_MEMBERS = """
+with keyed as (
+    select component, identity_key(source, entity, record_key) as own from {relation}
+),
+members as (
+    select md5_number(own || chr(30) || smallest) as digest
+    from keyed
+    inner join (select component, min(own) as smallest from keyed group by component)
+        using (component)
 )
 select
-    'i_' || md5(concat_ws('|',
-        count(*),
-        coalesce(bit_xor(md5_number_upper(member)), 0),
-        coalesce(bit_xor(md5_number_lower(member)), 0),
-        coalesce(sum(md5_number_upper(member)::hugeint), 0)
-    ))[1:12]
+    count(*),
+    coalesce(bit_xor((digest & 18446744073709551615)::ubigint), 0),
+    coalesce(bit_xor((digest >> 64)::ubigint), 0),
+    coalesce(sum((digest & 18446744073709551615)::hugeint), 0),
 from members
 """
 
@@ -201,17 +210,27 @@ def assign_ids(connection: "duckdb.DuckDBPyConnection", *, as_of: datetime) -> i
     find_restored(connection)
     for statement in _MATCH_PREVIOUS:
         connection.execute(statement)
-    new = _name_components(connection, _birth(as_of))
+    new = _name_components(connection, birth_of(as_of))
     for statement in _LIST_CHANGES:
         connection.execute(statement)
     connection.execute(_REDIRECT, {"changed_at": naive_utc(as_of)})
     return new
 
 
-def partition_version(connection: "duckdb.DuckDBPyConnection") -> str:
+def sum_members(connection: "duckdb.DuckDBPyConnection", relation: str) -> Sum:
+    """What the records of `relation` (source, entity, record_key, component) give to the version.
+
+    The relation holds whole components.
+    """
+    connection.execute(_DEFINE_KEY)
+    row = connection.execute(_SUM_MEMBERS.format(relation=relation)).fetchone()
+    return Sum(*(int(number) for number in row)) if row else Sum()
+
+
+def partition_version(total: Sum) -> str:
     """The identity_version: equal exactly for equal partitions, whatever their ids or order."""
-    row = connection.execute(_VERSION).fetchone()
-    return str(row[0]) if row else ""
+    text = f"{total.members}|{total.upper}|{total.lower}|{total.total}"
+    return "i_" + hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()[:12]
 
 
 def _name_components(connection: "duckdb.DuckDBPyConnection", born: str) -> int:
@@ -230,7 +249,7 @@ def _name_components(connection: "duckdb.DuckDBPyConnection", born: str) -> int:
     )
 
 
-def _birth(as_of: datetime) -> str:
+def birth_of(as_of: datetime) -> str:
     """The milliseconds since 1970 as 12 hex digits, as in a UUIDv7."""
     aware = as_of if as_of.tzinfo else as_of.replace(tzinfo=UTC)
     return f"{int(aware.timestamp() * 1000):012x}"

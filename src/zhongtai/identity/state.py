@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from zhongtai.database import connect
 from zhongtai.errors import ZhongtaiError
 from zhongtai.identity.declaration import load_declaration
+from zhongtai.identity.memory import recall
 from zhongtai.identity.traces import trace_queries
 from zhongtai.settings import Settings
 
@@ -37,6 +38,22 @@ _STATE = {
         " other_entity varchar, other_record_key varchar, since timestamp"
     ),
 }
+# names the resolution that made the map
+_RESOLUTION = "resolution"
+
+_FOLLOW = (
+    """
+create or replace temp table identity_previous as
+select source, entity, record_key, one_id, valid_from
+from identity.record_map
+semi join identity_before using (record_no)
+""",
+    "create or replace temp view identity_previous_past as select * from identity.past_map",
+    """
+create or replace temp table identity_previous_redirects as
+select * from identity.redirects
+""",
+)
 
 
 @dataclass(frozen=True)
@@ -73,8 +90,14 @@ def read_history(settings: Settings) -> History:
     )
 
 
+def name_resolution(history: History) -> str | None:
+    """Which resolution made the last published map; None where there is none, or none that says."""
+    file = history.previous / _RESOLUTION if history.previous else None
+    return file.read_text("utf-8") if file and file.exists() else None
+
+
 def load_history(connection: "duckdb.DuckDBPyConnection", history: History) -> None:
-    """Write the temp tables identity_previous, …_past, …_redirects, …_changes, identity_used."""
+    """Write the temp tables identity_previous, …_past, …_redirects and …_changes."""
     for stem, table in (
         ("record_map", "identity_previous"),
         ("past_map", "identity_previous_past"),
@@ -82,14 +105,30 @@ def load_history(connection: "duckdb.DuckDBPyConnection", history: History) -> N
         ("changes", "identity_previous_changes"),
     ):
         read_state(connection, history, stem, table)
+
+
+def follow_history(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Write the same tables where schema identity still is what was published last.
+
+    Of the map only the records of identity_before are previous: those that are looked at.
+    """
+    for statement in _FOLLOW:
+        connection.execute(statement)
+
+
+def list_used(connection: "duckdb.DuckDBPyConnection", history: History, prefix: str) -> None:
+    """Write the temp table identity_used: the ids with this prefix that were ever published."""
     connection.execute("create or replace temp table identity_used (one_id varchar)")
     # every id was once a row of `changes`, those of snapshots that were rolled back included
     files = [str(folder / "changes.parquet") for folder in history.published]
     if files:
         connection.execute(
             "insert into identity_used"
-            " select distinct unnest([one_id, previous_one_id]) from read_parquet(?)",
-            [files],
+            " select one_id from read_parquet($files) where starts_with(one_id, $prefix)"
+            " union"
+            " select previous_one_id from read_parquet($files)"
+            " where starts_with(previous_one_id, $prefix)",
+            {"files": files, "prefix": prefix},
         )
 
 
@@ -128,6 +167,12 @@ def write_state(
             f"copy ({query})"
             f" to '{str(file).replace(chr(39), chr(39) * 2)}' (format parquet, compression zstd)"
         )
+        file.chmod(0o600)
+        _sync(file)
+    about = recall(connection)
+    if about:
+        file = partial / _RESOLUTION
+        file.write_text(about.resolution, "utf-8")
         file.chmod(0o600)
         _sync(file)
     shutil.rmtree(folder, ignore_errors=True)

@@ -75,8 +75,7 @@ select component from named
 union
 select p.component
 from identity_backups as b
-inner join identity_values as v using (value_hash)
-inner join identity_links as l using (value_no)
+inner join identity_links as l using (value_hash)
 inner join identity_partition as p on b.record_no = p.record_no
 inner join identity_partition as q on l.record_no = q.record_no
 where l.is_verified and p.component = q.component
@@ -122,7 +121,7 @@ _LIST_LINKS = """
 select
     s.node,
     l.type_no,
-    l.value_no,
+    l.value_hash,
     epoch_us(l.first_seen_at) as first_seen,
     epoch_us(l.last_seen_at) as last_seen,
     l.is_verified,
@@ -131,10 +130,17 @@ inner join identity_suspect_nodes as s using (record_no)
 """
 
 _LIST_BACKUPS = """
-select s.node, v.value_no
+select s.node, b.value_hash
 from identity_backups as b
-inner join identity_values as v using (value_hash)
 inner join identity_suspect_nodes as s using (record_no)
+"""
+
+# Whether anybody names a value as a backup does not depend on who else is a suspect.
+_LIST_BACKED = """
+select distinct l.value_hash
+from identity_links as l
+semi join identity_suspect_nodes as s using (record_no)
+semi join identity_backed using (value_hash)
 """
 
 _LIST_PAIRS = """
@@ -144,10 +150,10 @@ inner join identity_suspect_nodes as l on d.left_no = l.record_no
 inner join identity_suspect_nodes as r on d.right_no = r.record_no
 """
 
-# New labels are negative, so that they are none of the old ones.
+# The record whose key comes first gives its number to its cluster.
 _RELABEL = """
 create or replace temp table identity_partition as
-select p.record_no, coalesce(-1 - s.root, p.component) as component
+select p.record_no, p.component as raw, coalesce(s.root, p.component) as component
 from identity_partition as p
 left join identity_settled as s using (record_no)
 """
@@ -156,8 +162,9 @@ left join identity_settled as s using (record_no)
 def settle_suspects(connection: "duckdb.DuckDBPyConnection", declaration: Declaration) -> int:
     """Resolve the components of identity_partition that contradict themselves again.
 
-    Writes identity_partition anew and identity_refusals (left_no, right_no, type_no, value_no,
-    reason, is_successive, is_by_hint). Returns the number of records that were looked at again.
+    Writes identity_partition anew (record_no, raw: its component before, component) and
+    identity_refusals (left_no, right_no, type_no, value_hash, reason, is_successive, is_by_hint).
+    Returns the number of records that were looked at again.
     """
     connection.execute(_FIND_SUSPECTS)
     connection.execute(_LIST_NODES)
@@ -209,6 +216,8 @@ def _describe(connection: "duckdb.DuckDBPyConnection", clusters: Clusters, nodes
         clusters.give_value(node, (type_no, scope), value)
     for node, value in connection.execute(_LIST_BACKUPS).fetchall():
         clusters.give_backup(node, value)
+    for (value,) in connection.execute(_LIST_BACKED).fetchall():
+        clusters.know_backup(value)
     for left, right in connection.execute(
         _LIST_PAIRS.format(pairs="identity_cannot_links")
     ).fetchall():
@@ -236,13 +245,13 @@ def _write(
 ) -> None:
     record_of = nodes["record_no"].to_numpy()
     roots = np.asarray(labels_of(clusters, range(nodes.num_rows)), dtype=np.int64)
-    settled = pa.table({"record_no": record_of, "root": roots})
+    settled = pa.table({"record_no": record_of, "root": record_of[roots]})
     refused = pa.table(
         {
             "left_no": pa.array([int(record_of[r.node]) for r in refusals], pa.int32()),
             "right_no": pa.array([int(record_of[r.other]) for r in refusals], pa.int32()),
             "type_no": pa.array([r.type_no for r in refusals], pa.uint8()),
-            "value_no": pa.array([r.value for r in refusals], pa.int32()),
+            "value_hash": pa.array([r.value for r in refusals], pa.uint64()),
             "reason": pa.array([r.reason for r in refusals], pa.string()),
             "is_successive": pa.array([r.is_successive for r in refusals], pa.bool_()),
             "is_by_hint": pa.array([r.is_by_hint for r in refusals], pa.bool_()),
