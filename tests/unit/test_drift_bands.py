@@ -1,6 +1,7 @@
 """Bands: what they learn from, how narrow and how wide they are."""
 
 import pytest
+from drift_cases import LIMITS
 
 from zhongtai.quality.drift.bands import Rule, Seen, learn_band
 from zhongtai.quality.drift.history import History
@@ -48,6 +49,15 @@ def test_a_level_may_grow_a_step_from_the_last_one_and_go_back_to_lately() -> No
 def test_differences_too_small_to_matter_are_inside() -> None:
     assert learn_band(LEVELS, seen(*[1] * 12), 0).holds(21)
     assert not learn_band(LEVELS, seen(*[1] * 12), 0).holds(22)
+
+
+def test_a_file_that_comes_once_a_month_ends_a_silence_without_an_alarm() -> None:
+    silence = LIMITS.rule_of("silent_hours.crm.campaigns")
+    assert silence is not None
+    month = seen(*[24.0 * day for day in range(29, 0, -1)])
+    assert learn_band(silence, month, 0).holds(0)
+    assert learn_band(silence, month, 0).holds(30 * 24)
+    assert not learn_band(silence, month, 0).holds(150 * 24)
 
 
 def test_a_quiet_weekday_is_judged_by_its_own_kind() -> None:

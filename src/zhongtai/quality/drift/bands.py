@@ -9,6 +9,7 @@ from typing import Literal
 
 Compare = Literal["last", "history"]
 Scale = Literal["ratio", "difference"]
+Side = Literal["both", "above"]
 
 # A robust deviation of what was seen; a normal distribution's is 1.48 times its median deviation.
 _DEVIATIONS = 6.0
@@ -27,7 +28,8 @@ class Rule:
     `compare`: "last" for levels, whose steps from one snapshot to the next are learned, "history"
     for what each snapshot brings anew, learned by weekday. `scale`: "ratio" gives the widths as
     factors, "difference" as differences. The band is never narrower than `least` nor wider than
-    `most`, and a difference of up to `ignore` is never drift.
+    `most`, and a difference of up to `ignore` is never drift. With `side` "above" nothing
+    is too low.
     """
 
     compare: Compare
@@ -35,6 +37,7 @@ class Rule:
     least: float
     most: float
     ignore: float = 0.0
+    side: Side = "both"
 
     def spread(self, value: float) -> float:
         """The value on the scale on which widths are added."""
@@ -94,7 +97,9 @@ def learn_band(rule: Rule, history: Sequence[Seen], weekday: int, *, widest: boo
         likely = [one.value for one in alike] or [0.0 if rule.scale == "ratio" else around]
         expected = [around, *([] if is_known else likely)]
     return Band(
-        min(rule.gather(low), around - rule.ignore, *expected),
+        -math.inf
+        if rule.side == "above"
+        else min(rule.gather(low), around - rule.ignore, *expected),
         max(rule.gather(high), around + rule.ignore, *expected),
         around,
     )

@@ -7,10 +7,12 @@ from typing import cast
 
 from zhongtai.contracts.document import Section
 from zhongtai.errors import ConfigurationError
-from zhongtai.quality.drift.bands import Compare, Rule, Scale
+from zhongtai.quality.drift.bands import Compare, Rule, Scale, Side
 from zhongtai.settings import Settings
 
 _HINT = "expectations/drift.yml holds the limits, each with its reason"
+
+_BAND = ("measures", "compare", "scale", "least", "most", "ignore", "side", "because")
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ def load_limits(settings: Settings, known: frozenset[str]) -> Limits:
         at_most[part.choice("measure", sorted(known))] = _number(part, "at_most")
     rules = []
     for part in top.sections("bands"):
-        part.expect_keys(("measures", "compare", "scale", "least", "most", "ignore", "because"))
+        part.expect_keys(_BAND)
         part.text("because")
         rule = _read_rule(part)
         rules += [(pattern, rule) for pattern in part.texts("measures")]
@@ -61,6 +63,7 @@ def _read_rule(part: Section) -> Rule:
         least=least,
         most=most,
         ignore=_number(part, "ignore") if "ignore" in part else 0.0,
+        side=cast("Side", part.choice("side", ("both", "above"))) if "side" in part else "both",
     )
 
 
