@@ -87,7 +87,6 @@ def test_help_takes_less_than_a_second_of_computing() -> None:
         (["run", "--as-of", "yesterday"], "neither a date nor an ISO time"),
         (["run", "--target", "spark"], "not there yet"),
         (["run", "--landing", "/nowhere/at/all"], "does not exist"),
-        (["explain", "u_1"], "not there yet"),
         (["identity", "merge", "a", "b", "--because", "x"], "expected SOURCE:ENTITY:KEY"),
         (["identity", "split", "a:b:c", "b", "--because", "x"], "expected SOURCE:ENTITY:KEY"),
         (["identity", "split", "a:b:c", "a:b:d"], "Missing option"),

@@ -1,10 +1,11 @@
-"""Commands about who is who: explanations and erasure are spoken for, decisions are there."""
+"""Commands about who is who: explanations and decisions; erasure is spoken for."""
 
 from typing import Annotated
 
 import typer
 
 from zhongtai.cli.decisions import make_decisions
+from zhongtai.cli.explanations import explain
 from zhongtai.cli.options import Home
 from zhongtai.errors import ConfigurationError
 
@@ -20,21 +21,6 @@ def register(app: typer.Typer) -> None:
 
 def _refuse(command: str, instead: str) -> None:
     raise ConfigurationError(f"`zhongtai {command}` is not there yet", hint=instead)
-
-
-def explain(
-    person_or_record: Annotated[str, typer.Argument(help="ONE_ID or SOURCE:ENTITY:KEY.")],
-    other_record: Annotated[str | None, typer.Argument(help="SOURCE:ENTITY:KEY")] = None,
-    home: Home = None,
-) -> None:
-    """Why these records are one person, or why not (not there yet).
-
-    **Examples**
-
-        zhongtai explain crm:leads:L-1 dms:orders:O-7 --home .zhongtai
-    """
-    del person_or_record, other_record, home
-    _refuse("explain", "profiles.bridge_user_records says which identifier linked each record")
 
 
 def erase(

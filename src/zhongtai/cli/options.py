@@ -65,7 +65,7 @@ def without_waiting(settings: "Settings") -> "Settings":
     return settings
 
 
-def parse_as_of(text: str | None) -> datetime | None:
+def parse_as_of(text: str | None, option: str = "--as-of") -> datetime | None:
     """An aware UTC instant: a date is its midnight in Shanghai, and so is a time without a zone.
 
     Raises ConfigurationError for anything else.
@@ -80,7 +80,7 @@ def parse_as_of(text: str | None) -> datetime | None:
             found = datetime.fromisoformat(text)
     except ValueError as error:
         raise ConfigurationError(
-            f"--as-of {text} is neither a date nor an ISO time",
+            f"{option} {text} is neither a date nor an ISO time",
             hint="for instance 2026-03-31 or 2026-03-31T18:00+08:00",
         ) from error
     return (found if found.tzinfo else found.replace(tzinfo=CHINA)).astimezone(UTC)

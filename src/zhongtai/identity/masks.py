@@ -22,6 +22,12 @@ def mask_key(record_key: str) -> str:
     )
 
 
+def mask_asked(text: str) -> str:
+    """What somebody asked about, SOURCE:ENTITY:KEY or an id, with its key masked as above."""
+    *head, key = text.split(":", 2)
+    return ":".join([*head, mask_key(key)])
+
+
 def _mask(value: str) -> str:
     end = min(len(value) // 3, 4)
     return f"{value[: min(len(value) // 4, 3)]}…{value[len(value) - end :]}"
