@@ -66,7 +66,11 @@ def test_uv_is_new_enough_to_know_the_setting(file: str) -> None:
 def test_down_installs_nothing_to_stop_what_never_ran(tmp_path: Path) -> None:
     shutil.copy(ROOT / "Makefile", tmp_path / "Makefile")
     ended = subprocess.run(
-        ["make", "down"], cwd=tmp_path, capture_output=True, text=True, check=False
+        ["make", "--no-print-directory", "down"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (ended.returncode, ended.stdout) == (0, "nothing was running\n")
     assert [file.name for file in tmp_path.iterdir()] == ["Makefile"]

@@ -97,7 +97,7 @@ def _outcomes(lead: Lead, exports: Exports) -> Lead:
         if first is None or first < created:
             continue
         cancelled_at = row["cancelled_at"]
-        cancelled = row["status"] in ("已取消", "已退车") or (
+        cancelled = row["status"] == "已取消" or (
             cancelled_at is not None and cancelled_at <= exports.as_of
         )
         orders.append((row, cancelled))
