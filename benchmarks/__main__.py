@@ -13,12 +13,13 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import components, ingest, pipeline
+from benchmarks import components, identity, ingest, pipeline
 from benchmarks.measurements import Breakdown, Measurement
 from benchmarks.report import PAGE, describe_circumstances, print_table, render_page
 
 INGEST_BUDGET = 2.0
 COMPONENTS_BUDGET, COMPONENTS_MB = 1.5, 6 * 1024
+IDENTITY_DELTA_BUDGET, IDENTITY_SECONDS = 0.05, 150
 Results = tuple[list[Measurement], list[Breakdown]]
 
 
@@ -79,6 +80,37 @@ def measure_components(sizes: Sizes) -> Results:
     return rows, []
 
 
+def measure_identity(sizes: Sizes) -> Results:
+    """The deterministic identity stage in full, against its limit for 10 M records; its delta."""
+    measured: dict[str, Any] = identity.measure(sizes.records)
+    full, delta = measured["full"], measured["delta"]
+    note = f"{full['persons']:,} persons"
+    touched = f"{delta['touched']:,} records touched"
+    limit = IDENTITY_SECONDS * sizes.records / 10_000_000
+    return [
+        Measurement(
+            f"identity, {sizes.records:,} records",
+            full["seconds"],
+            f"limit, {IDENTITY_SECONDS} s for 10,000,000 records",
+            limit,
+            1.0,
+            full["peak_gb"] * 1024,
+            COMPONENTS_MB,
+            note,
+        ),
+        Measurement(
+            "identity, delta of 1%",
+            delta["seconds"],
+            "the full stage",
+            full["seconds"],
+            IDENTITY_DELTA_BUDGET,
+            delta["peak_gb"] * 1024,
+            COMPONENTS_MB,
+            touched,
+        ),
+    ], []
+
+
 def measure_pipeline(sizes: Sizes) -> Results:
     """A full run and a delta run."""
     return pipeline.measure(sizes.people)
@@ -87,6 +119,7 @@ def measure_pipeline(sizes: Sizes) -> Results:
 PARTS: dict[str, Callable[[Sizes], Results]] = {
     "ingest": measure_ingest,
     "components": measure_components,
+    "identity": measure_identity,
     "pipeline": measure_pipeline,
 }
 

@@ -58,6 +58,12 @@ def test_every_entry_has_a_floor_that_was_measured_with_it(
         assert row.ratio == measured["ours_seconds"] / measured[floor]
 
 
+def test_the_identity_stage_is_measured_in_full_and_by_its_delta() -> None:
+    (full, delta), _ = bench.PARTS["identity"](bench.QUICK)
+    assert full.budget_mb == delta.budget_mb == 6 * 1024
+    assert delta.floor_seconds == full.seconds > 0
+
+
 def test_the_page_shows_each_entry_beside_its_floor_and_where_it_was_measured() -> None:
     where = Circumstances(
         "3 cores",

@@ -28,6 +28,11 @@ def told(*logins: str) -> Told:
     return Told(None, None, None, tuple(Named("login_id", n, DAYS[0], DAYS[1]) for n in logins), ())
 
 
+def holder(name: str, phone: str = "+8613900000001", *, is_backup: bool = False) -> Told:
+    named = Named("mobile", phone, DAYS[0], DAYS[1], needs_name=is_backup)
+    return Told(name, None, None, (named,), ())
+
+
 def examples(count: int) -> settings:
     return settings(
         max_examples=max(count, 1), deadline=None, suppress_health_check=list(HealthCheck)
@@ -69,4 +74,46 @@ def test_a_change_that_touches_too_many_is_resolved_in_full(tmp_path: Path) -> N
         world.records[3] = told("L1", "L2")
     report = identity.step(worlds, is_published=True)
     assert report.full_because == "changes touch 12 records"
+    identity.connection.close()
+
+
+def persons(identity: Histories) -> int:
+    found = identity.connection.execute("select count(distinct one_id) from identity.record_map")
+    return int((found.fetchone() or (0,))[0])
+
+
+def test_who_shares_a_hub_is_touched_when_its_owner_becomes_known(tmp_path: Path) -> None:
+    identity = Histories(tmp_path, with_low_limits())
+    world = World({n: holder(name) for n, name in enumerate(("王伟", "李娜", "陈静", "陈静"))})
+    identity.step([world], is_published=True)
+    assert persons(identity) == 4
+    world.owners["+8613900000001"] = "陈静"
+    identity.step([world], is_published=True)
+    assert persons(identity) == 3
+    identity.connection.close()
+
+
+def test_who_shares_a_hub_and_a_name_is_touched_when_somebody_gives_it_as_a_backup(
+    tmp_path: Path,
+) -> None:
+    identity = Histories(tmp_path, with_low_limits())
+    world = World({n: holder(name) for n, name in enumerate(("王伟", "李娜", "陈静", "陈静"))})
+    identity.step([world], is_published=True)
+    world.records[4] = holder("赵磊", is_backup=True)
+    identity.step([world], is_published=True)
+    assert persons(identity) == 4
+    del world.records[4]
+    identity.step([world], is_published=False)
+    assert persons(identity) == 4
+    identity.connection.close()
+
+
+def test_a_held_candidate_is_no_past_but_what_it_resolved_is_known(tmp_path: Path) -> None:
+    identity = Histories(tmp_path, with_low_limits())
+    worlds = [World({0: told("L1"), 1: told("L2")}) for _ in range(5)]
+    identity.step(worlds, is_published=True)
+    worlds[0].records[2] = told("L1", "L2")
+    assert identity.step(worlds, is_published=False).changes == {"merge": 1}
+    report = identity.step(worlds, is_published=True)
+    assert (report.full_because, report.touched, report.changes) == (None, 0, {"merge": 1})
     identity.connection.close()

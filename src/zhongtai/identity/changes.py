@@ -59,32 +59,38 @@ select * from identity_state.facts semi join identity_changed using (record_no)
 """,
 )
 
+# Found by their hash first: what is costly is done with the changed records alone.
 _READ_NODES = """
 create or replace temp table identity_new_nodes as
-select c.record_no, r.*
-from (select {node_hash} as node_hash, {node} from {records}) as r
-inner join identity_changed as c using (node_hash)
+select record_no, node_hash, {node}
+from (
+    select c.record_no, r.*, {told_name} as told
+    from (select *, {node_hash} as node_hash from {records}) as r
+    inner join identity_changed as c using (node_hash)
+)
 """
 
-_READ_FACTS = """
-create or replace temp table identity_new_facts as
-select c.record_no, e.* exclude (node_hash)
-from (
-    select {fact}
-    from {evidence}
-    inner join identity_types using (identifier_type)
-    where not {blocked}
-) as e
+_READ_EVIDENCE = """
+create or replace temp table identity_new_evidence as
+select c.record_no, e.*
+from (select *, {node_hash} as node_hash from {evidence}) as e
 inner join identity_changed as c using (node_hash)
 where not c.is_gone
 """
 
+_READ_FACTS = """
+create or replace temp table identity_new_facts as
+select record_no, {fact}
+from identity_new_evidence
+inner join identity_types using (identifier_type)
+where not {blocked}
+"""
+
 _READ_BLOCKED = """
 insert into identity_state.blocked
-select c.record_no, identifier_type, identifier_scope, identifier_value
-from {evidence}
-inner join identity_changed as c on c.node_hash = {node_hash}
-where {blocked} and not c.is_gone
+select record_no, identifier_type, identifier_scope, identifier_value
+from identity_new_evidence
+where {blocked}
 """
 
 _REPLACE = (
@@ -98,7 +104,7 @@ delete from identity_state.nodes where record_no in (select record_no from ident
     """
 delete from identity_state.facts where record_no in (select record_no from identity_old_nodes)
 """,
-    "insert into identity_state.facts by name select * from identity_new_facts",
+    "insert into identity_state.facts by name select * exclude (node_hash) from identity_new_facts",
     """
 delete from identity_state.fingerprints
 where node_hash in (select node_hash from identity_changed)
@@ -185,6 +191,7 @@ def apply_changes(connection: "duckdb.DuckDBPyConnection", reading: Reading) -> 
         connection.execute(statement)
     node = node_columns(reading)
     reading.execute(connection, _READ_NODES, node=node)
+    reading.execute(connection, _READ_EVIDENCE)
     reading.execute(connection, _READ_FACTS, fact=fact_columns(reading))
     for statement in _REPLACE:
         connection.execute(statement)

@@ -68,7 +68,7 @@ _NODE = """
     entity,
     record_key,
     first_seen_at,
-    {told_name} as name,
+    told as name,
     birth_date,
     {is_full_name} and not {is_blocked_name} as is_full_name,
     name is not null as is_own_name,
@@ -78,7 +78,7 @@ _NODE = """
 _NUMBER_RECORDS = """
 create or replace table identity_state.nodes as
 select (row_number() over () - 1)::integer as record_no, {node_hash} as node_hash, {node}
-from {records}
+from (select *, {told_name} as told from {records})
 """
 
 _FACT = """
@@ -200,7 +200,6 @@ class Reading:
 
 def plan_reading(sources: Sources, declaration: Declaration, salt: str = "") -> Reading:
     """How these sources are read, with this salt in the hashes of keys and values."""
-    told_name = name_key_sql("coalesce(name, hint)")
     quoted = f"'{salt}'"
     node_hash = _NODE_HASH.format(salt=quoted)
     return Reading(
@@ -213,9 +212,9 @@ def plan_reading(sources: Sources, declaration: Declaration, salt: str = "") -> 
             "must_links": sources.must_links,
             "cannot_links": sources.cannot_links,
             "name_key": name_key_sql("name"),
-            "told_name": told_name,
-            "is_full_name": full_name_sql(told_name),
-            "is_blocked_name": blocked_name_condition(declaration, told_name),
+            "told_name": name_key_sql("coalesce(name, hint)"),
+            "is_full_name": full_name_sql("told"),
+            "is_blocked_name": blocked_name_condition(declaration, "told"),
             "node_hash": node_hash,
             "value_hash": _VALUE_HASH.format(salt=quoted),
             "check_hash": _CHECK_HASH,
@@ -253,7 +252,7 @@ def read_everything(
 
 
 def node_columns(reading: Reading) -> str:
-    """The columns of a node beside its numbers, over the records."""
+    """The columns of a node beside its numbers, over records with the name that is `told`."""
     return _NODE.format(**reading.words)
 
 

@@ -182,9 +182,9 @@ anti join identity_state.nodes as s using (record_no)
 """,
     """
 create or replace temp table identity_placed as
-select e.*
-from identity_everyone as e
-semi join identity_scope using (record_no)
+select n.*, p.component, p.linked_type, p.linked_at
+from (select * from identity_state.nodes semi join identity_scope using (record_no)) as n
+inner join identity_state.partition as p using (record_no)
 """,
 )
 

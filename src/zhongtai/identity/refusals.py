@@ -44,6 +44,19 @@ inner join centres as c on d.value_hash = c.value_hash and d.record_no <> c.reco
 qualify row_number() over (partition by d.record_no, d.value_hash order by c.place) = 1
 """
 
+# Few records refuse a link, and only those are looked up.
+_LIST_ENDS = """
+create or replace temp table identity_ends as
+with ends as (
+    select unnest([left_no, right_no]) as record_no from identity_state.refusals
+    union
+    select unnest([left_no, right_no]) from identity_hub_links
+)
+select n.record_no, n.source, n.entity, n.record_key, p.component
+from (select * from identity_state.nodes semi join ends using (record_no)) as n
+inner join identity_state.partition as p using (record_no)
+"""
+
 # Both ends are looked up before they are compared: with the comparison in the same statement the
 # engine compares every record with every other.
 _PLACE_REFUSED = """
@@ -65,8 +78,8 @@ select
     t.identifier_type,
     x.reason,
 from refused as x
-inner join identity_everyone as l on x.left_no = l.record_no
-inner join identity_everyone as r on x.right_no = r.record_no
+inner join identity_ends as l on x.left_no = l.record_no
+inner join identity_ends as r on x.right_no = r.record_no
 inner join identity_types as t using (type_no)
 """
 
@@ -74,8 +87,8 @@ _PLACE_HOUSEHOLDS = """
 create or replace temp table identity_household_pairs as
 select x.value_hash, l.component, r.component as other_component
 from identity_state.refusals as x
-inner join identity_everyone as l on x.left_no = l.record_no
-inner join identity_everyone as r on x.right_no = r.record_no
+inner join identity_ends as l on x.left_no = l.record_no
+inner join identity_ends as r on x.right_no = r.record_no
 where not x.is_successive and not x.is_by_hint and x.reason like 'different_%'
 """
 
@@ -161,7 +174,7 @@ insert into identity_state.named_values
 with found as (
     select distinct {value_hash} as value_hash, identifier_type, identifier_scope, identifier_value
     from {evidence}
-    where {value_hash} in (select value_hash from identity_unnamed_values) and not {blocked}
+    where {value_hash} in (select value_hash from identity_unnamed_values)
 )
 select value_hash, identifier_type, identifier_scope, identifier_value
 from identity_unnamed_values
@@ -182,6 +195,7 @@ where
 def write_refusals(connection: "duckdb.DuckDBPyConnection", reading: "Reading", run: "Run") -> None:
     """Write identity.refused_links, shared_values and kept_evidence of all records."""
     connection.execute(_LIST_HUB_LINKS)
+    connection.execute(_LIST_ENDS)
     connection.execute(_PLACE_REFUSED)
     connection.execute(_PLACE_HOUSEHOLDS)
     connection.execute(_WRITE_REFUSED, {"run_id": run.run_id})
