@@ -18,7 +18,7 @@ from zhongtai.publish.candidates import (
     make_snapshot_id,
     seal_candidate,
 )
-from zhongtai.publish.publisher import Progress
+from zhongtai.publish.publisher import Progress, ignore_progress
 from zhongtai.runs import Run
 from zhongtai.settings import Settings
 
@@ -106,7 +106,7 @@ def build_candidate(
     warehouse.name_snapshot(settings, snapshot_id, run, inputs.taken_at)
     for step in STEPS:
         progress(f"build {step}")
-        run_step(settings, run, step)
+        run_step(settings, run, step, progress)
     with warehouse.open_build(settings) as build, connect(settings, autocommit=True) as ledger:
         candidate = Candidate(
             snapshot_id,
@@ -120,12 +120,12 @@ def build_candidate(
     return candidate
 
 
-def run_step(settings: Settings, run: Run, step: str) -> None:
+def run_step(settings: Settings, run: Run, step: str, progress: Progress = ignore_progress) -> None:
     """Run one of STEPS over the prepared working file. Raises ZhongtaiError when it fails."""
     if step == "identity":
         from zhongtai import identity
 
-        identity.resolve(settings, run)
+        progress(f"build identity: {identity.resolve(settings, run)}")
         return
     from zhongtai import tags, transform
 

@@ -291,6 +291,11 @@ def _place(world: int, attribute: str, text: str) -> str:
     return f"{text}{world // 2}" if attribute == "city" else text
 
 
+def connect() -> duckdb.DuckDBPyConnection:
+    """A database in memory; of so few rows threads would only wait for each other."""
+    return duckdb.connect(config={"threads": "1"})
+
+
 @dataclass
 class Histories:
     """One connection that goes on from step to step, beside a new one for each step."""
@@ -300,7 +305,7 @@ class Histories:
     sources: Sources = SOURCES
     widest: float = 1.0
     history: History = field(default_factory=History)
-    connection: duckdb.DuckDBPyConnection = field(default_factory=duckdb.connect)
+    connection: duckdb.DuckDBPyConnection = field(default_factory=connect)
     steps: int = 0
 
     def resolve(
@@ -321,7 +326,7 @@ class Histories:
     def step(self, worlds: list[World], *, is_published: bool) -> ResolutionReport:
         """Resolve the next step both ways, which must agree; it may become the published map."""
         report = self.resolve(worlds, self.connection, self.widest)
-        with duckdb.connect() as whole:
+        with connect() as whole:
             expected = self.resolve(worlds, whole, 0)
             for table, columns in TABLES.items():
                 assert read(self.connection, table, columns) == read(whole, table, columns), table

@@ -18,8 +18,8 @@ from identity_histories import (
 )
 from person_cases import Named
 
-# `make fuzz` asks for thousands of examples
-EXAMPLES = int(os.environ.get("ZHONGTAI_FUZZ_EXAMPLES", "40"))
+# Each example is up to six steps of up to twelve worlds; `make fuzz` asks for thousands of them
+EXAMPLES = int(os.environ.get("ZHONGTAI_FUZZ_EXAMPLES", "30"))
 
 PUBLISHED = st.lists(st.booleans(), min_size=6, max_size=6)
 
@@ -50,7 +50,7 @@ def test_every_step_of_a_random_history_equals_a_full_run(
     identity.connection.close()
 
 
-@examples(EXAMPLES // 8)
+@examples(EXAMPLES // 10)
 @given(histories(), PUBLISHED)
 def test_every_step_equals_a_full_run_where_persons_are_matched(
     tmp_path_factory: pytest.TempPathFactory, history: list[list[World]], published: list[bool]
