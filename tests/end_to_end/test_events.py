@@ -14,7 +14,7 @@ from zhongtai.settings import Settings
 
 from arrival_cases import drop_events, ledger_files, newest_snapshot, wait_for
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
 
 def published_files(settings: Settings) -> set[str]:
@@ -32,7 +32,7 @@ def wait_until_published(settings: Settings, *files: str) -> None:
     wait_for(
         lambda: set(files) <= published_files(settings),
         f"{files} published; ledger {ledger_files(settings)}, snapshot {newest_snapshot(settings)}",
-        seconds=240,
+        seconds=480,
     )
 
 
