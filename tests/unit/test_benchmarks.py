@@ -37,6 +37,13 @@ def test_time_and_memory_are_judged_by_their_budgets(row: Measurement, verdict: 
     assert row.verdict == verdict
 
 
+def test_explaining_is_measured_against_what_a_person_waits_for() -> None:
+    ((row,), _) = bench.PARTS["explain"](bench.QUICK)
+    assert "20,000 records" in row.name
+    assert (row.floor_seconds, row.budget_ratio) == (0.3, 1.0)
+    assert 0 < row.seconds < 60
+
+
 @pytest.mark.parametrize("part", ["ingest", "components"])
 def test_every_entry_has_a_floor_that_was_measured_with_it(
     part: str, monkeypatch: pytest.MonkeyPatch

@@ -151,6 +151,17 @@ def test_a_hub_is_told_between_any_two_that_name_it(
     assert [one.standing for one in person.identifiers] == ["hub"]
 
 
+def test_the_values_of_a_record_that_speaks_for_others_link_nobody(
+    publish: Publish, opened: Callable[[], PublishedMap], declaration: Declaration
+) -> None:
+    many = [f"+861391111{number:04}" for number in range(11)]
+    publish({"a": many, "b": many[:1]})
+    found = explain_pair(opened(), declaration, "crm:leads:a", "crm:leads:b")
+    assert [(one.reason, one.value) for one in found.refused] == [("too_many_values", "+86…0000")]
+    person = explain_person(opened(), declaration, "crm:leads:a")
+    assert {one.standing for one in person.identifiers} == {"too_many_values"}
+
+
 def test_strangers_have_nothing_in_common(
     publish: Publish, opened: Callable[[], PublishedMap], declaration: Declaration
 ) -> None:

@@ -136,7 +136,10 @@ def _draw(
     ]
     for index, value in enumerate(shown):
         y = _TOP + index * _ROW
-        parts += [_line(heights[one], y, value) for one in sorted(value.records)]
+        parts += [
+            _line(heights[one], y, value.kind, value.on_path and one in path)
+            for one in sorted(value.records)
+        ]
     parts += [_arc(arc, heights) for arc in arcs]
     parts += [
         _box((_RECORDS_AT, heights[one], _RECORD_WIDTH), _name(one), _FILLS[n % 2], one in path)
@@ -158,11 +161,11 @@ def _middle(records: Collection[Reference], heights: Mapping[Reference, int]) ->
     return sum(heights[one] for one in records) / max(len(records), 1)
 
 
-def _line(start: int, end: int, value: Value) -> str:
+def _line(start: int, end: int, kind: Kind, is_on_path: bool) -> str:
     x, y = _RECORDS_AT + _RECORD_WIDTH, start + _BOX / 2
     return (
         f'<path d="M{x} {y}C{x + 60} {y} {_VALUES_AT - 60} {end + _BOX / 2} {_VALUES_AT}'
-        f' {end + _BOX / 2}" {_stroke(value.kind, 2.4 if value.on_path else 1)}/>'
+        f' {end + _BOX / 2}" {_stroke(kind, 2.4 if is_on_path else 1)}/>'
     )
 
 

@@ -90,17 +90,19 @@ class PublishedMap:
 
     def read_traces(self, *one_ids: str) -> dict[str, list[Trace]]:
         """What is known of these persons, by one_id; those that are nobody are left out."""
-        rows = self.select(
-            "evidence",
-            f"one_id, {_NAMES}, linked_by, linked_at, valid_from, identifier_type,"
-            " identifier_scope, masked, value_key, named_key, first_seen_at, last_seen_at,"
-            " record_count, is_verified, standing",
-            f"one_id in ({', '.join('?' * len(one_ids))}) order by all",
-            *one_ids,
-        )
         traces: dict[str, list[Trace]] = {}
-        for one_id, source, entity, key, *rest in rows:
-            traces.setdefault(one_id, []).append(Trace(Reference(source, entity, key), *rest))
+        # one by one: what lies between two ids is not read then
+        for one_id in dict.fromkeys(one_ids):
+            rows = self.select(
+                "evidence",
+                f"{_NAMES}, linked_by, linked_at, valid_from, identifier_type,"
+                " identifier_scope, masked, value_key, named_key, first_seen_at, last_seen_at,"
+                " record_count, is_verified, standing",
+                "one_id = ? order by all",
+                one_id,
+            )
+            if rows:
+                traces[one_id] = [Trace(Reference(*row[:3]), *row[3:]) for row in rows]
         return traces
 
     def follow(self, one_id: str) -> str | None:

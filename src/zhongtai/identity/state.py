@@ -55,6 +55,9 @@ select * from identity.redirects
 """,
 )
 
+# Small, for the files are asked for few rows; of still smaller groups there would be too many.
+_ROW_GROUP = 30_720
+
 
 @dataclass(frozen=True)
 class History:
@@ -165,7 +168,8 @@ def write_state(
         file = partial / f"{stem}.parquet"
         connection.execute(
             f"copy ({query})"
-            f" to '{str(file).replace(chr(39), chr(39) * 2)}' (format parquet, compression zstd)"
+            f" to '{str(file).replace(chr(39), chr(39) * 2)}' (format parquet, compression zstd,"
+            f" row_group_size {_ROW_GROUP})"
         )
         file.chmod(0o600)
         _sync(file)

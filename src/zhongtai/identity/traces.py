@@ -41,20 +41,35 @@ kept as (
         source, entity, record_key, identifier_type, identifier_value, true as is_kept
     from identity.kept_evidence
 ),
-overfull as (
-    select source, entity, record_key, value_key, true as is_overfull
+usable as (
+    select told.*, t.max_values, t.keeps_newest
     from told
     inner join types as t using (identifier_type)
     left join shared as s using (identifier_type, identifier_scope, identifier_value)
     where told.is_edge and t.max_values > 1 and not coalesce(s.is_blocked, false)
+),
+crowded as (
+    -- a hash is enough to leave out nearly all: the records are counted once more below
+    select hash(source, entity, record_key) as record_hash, identifier_type
+    from usable
+    group by record_hash, identifier_type
+    having count(*) > any_value(max_values)
+),
+overfull as (
+    select u.source, u.entity, u.record_key, u.value_key, true as is_overfull
+    from usable as u
+    inner join crowded as c
+        on hash(u.source, u.entity, u.record_key) = c.record_hash
+        and u.identifier_type = c.identifier_type
     qualify
-        count(*) over (partition by source, entity, record_key, identifier_type) > t.max_values
+        count(*) over (partition by u.source, u.entity, u.record_key, u.identifier_type)
+        > u.max_values
         and (
-            not t.keeps_newest
+            not u.keeps_newest
             or row_number() over (
-                partition by source, entity, record_key, identifier_type
-                order by told.last_seen_at desc nulls last, value_key
-            ) > t.max_values
+                partition by u.source, u.entity, u.record_key, u.identifier_type
+                order by u.last_seen_at desc nulls last, u.value_key
+            ) > u.max_values
         )
 ),
 backups as (
@@ -107,7 +122,7 @@ left join kept as k
     using (source, entity, record_key, identifier_type, identifier_value)
 left join overfull as o using (source, entity, record_key, value_key)
 left join named as n using (source, entity, record_key, value_key)
-order by m.one_id, m.source, m.entity, m.record_key, e.identifier_type, e.value_key
+order by m.one_id
 """
 
 # Each refusal is found by either person.
