@@ -1,6 +1,6 @@
 """Measure everything against its floor, print a table and write docs/benchmarks.md.
 
-python -m benchmarks [--people 100000] [--only ingest components identity explain pipeline] [--quick]
+python -m benchmarks [--people 100000] [--only ingest components identity …] [--quick]
 """
 
 import argparse

@@ -268,6 +268,21 @@ def test_the_kept_evidence_holds_no_value_and_only_its_owner_may_read_it(
         assert not any(secret in told for secret in (ONE, ONE[3:], "欧阳"))
 
 
+def test_the_kept_files_are_sorted_by_what_they_are_asked_for(
+    settings: Settings, publish: Publish
+) -> None:
+    publish({key: CHAIN[key] for key in "edcba"})
+    for stem, columns in (
+        ("record_map", ["source", "entity", "record_key"]),
+        ("evidence", ["one_id"]),
+    ):
+        table = pq.read_table(settings.path("identity", "s1", f"{stem}.parquet"))
+        asked = [tuple(row.values()) for row in table.select(columns).to_pylist()]
+        assert len(asked) >= len(CHAIN)
+        assert asked == sorted(asked)
+        assert table.column_names[: len(columns)] == columns
+
+
 def pictured(picture: str) -> set[str]:
     root = ElementTree.fromstring(picture)  # noqa: S314  # our own
     assert root.tag.endswith("svg")

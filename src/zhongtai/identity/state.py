@@ -141,9 +141,8 @@ def read_state(
     """Write the temp table `table`: a file of the last published map, or none of its rows."""
     connection.execute(f"create or replace temp table {table} ({_STATE[stem]})")
     if history.previous:
-        columns = ", ".join(part.split()[0] for part in _STATE[stem].split(", "))
         connection.execute(
-            f"insert into {table} select {columns} from read_parquet(?)",  # noqa: S608
+            f"insert into {table} select {_columns(stem)} from read_parquet(?)",  # noqa: S608
             [str(history.previous / f"{stem}.parquet")],
         )
 
@@ -160,8 +159,9 @@ def write_state(
     partial = folder.with_name(f".{folder.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True, mode=0o700)
+    # sorted by the columns that come first, for they are what a file is asked by
     tables = {
-        stem: f"select * from identity.{stem} order by all"  # noqa: S608
+        stem: f"select {_columns(stem)} from identity.{stem} order by all"  # noqa: S608
         for stem in (*_STATE, "review_pairs")
     }
     for stem, query in {**tables, **traces}.items():
@@ -182,6 +182,12 @@ def write_state(
     shutil.rmtree(folder, ignore_errors=True)
     partial.rename(folder)
     _sync(folder.parent)
+
+
+def _columns(stem: str) -> str:
+    """What is kept of a table: the columns of the map that count in a run are only of that run."""
+    described = _STATE.get(stem)
+    return ", ".join(part.split()[0] for part in described.split(", ")) if described else "*"
 
 
 def commit(settings: Settings, snapshot_id: str) -> Path:
