@@ -11,7 +11,7 @@ from zhongtai.cli.options import AsJson, Home, make_settings, parse_as_of
 from zhongtai.cli.output import say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
 from zhongtai.errors import ConfigurationError
-from zhongtai.identity.masks import mask_asked, mask_key
+from zhongtai.masks import mask_asked, mask_key
 
 if TYPE_CHECKING:
     from zhongtai.identity.decisions import Decision

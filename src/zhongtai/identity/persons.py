@@ -8,12 +8,12 @@ from zhongtai.errors import ConfigurationError
 from zhongtai.identity.decisions import Decision, effective
 from zhongtai.identity.declaration import Declaration
 from zhongtai.identity.explanations import Component, Naming, tell_naming, tie_together
-from zhongtai.identity.masks import mask_asked
 from zhongtai.identity.objections import Refusal, tell_meaning
 from zhongtai.identity.published_map import Period, PublishedMap, Trace, refuse_unknown
 from zhongtai.identity.references import Reference, is_reference, parse_reference
 from zhongtai.identity.stability import naive_utc
 from zhongtai.identity.subjects import Subject, find_subject
+from zhongtai.masks import mask_asked
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from typing import Literal
 from xml.sax.saxutils import escape
 
 from zhongtai.identity.explanations import Component, PairExplanation, Why
-from zhongtai.identity.masks import mask_key
 from zhongtai.identity.persons import PersonExplanation
 from zhongtai.identity.references import Reference, is_reference, parse_reference
+from zhongtai.masks import mask_key
 
 Kind = Literal["link", "no evidence", "alike", "decided", "refused"]
 

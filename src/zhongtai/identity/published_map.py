@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.identity.decisions import Decision, list_decisions
-from zhongtai.identity.masks import mask_asked
 from zhongtai.identity.references import Reference
 from zhongtai.identity.state import read_history
+from zhongtai.masks import mask_asked
 from zhongtai.settings import Settings
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ list of phone numbers can be tried on it. Sorted by person, so that one person i
 from typing import TYPE_CHECKING
 
 from zhongtai.identity.guards import blocked_name_condition
-from zhongtai.identity.masks import mask_sql
 from zhongtai.identity.names import full_name_sql, name_key_sql
+from zhongtai.masks import mask_sql
 
 if TYPE_CHECKING:
     from zhongtai.identity.declaration import Declaration

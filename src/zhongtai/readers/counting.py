@@ -125,7 +125,7 @@ class _Patterns:
             plain = f"(?:[^{delimiter}{escape}\r\n]++|{pair})*+"
             # RE2 has no possessive repeats: here an escape takes the character after it
             inner2 = f"(?:[^{quote}{escape}]|{escape}[\\x00-\\xff])*"
-            plain2 = f"(?:[^{quote}{delimiter}{escape}\r\n]|{escape}[^\r\n])*{escape}?"
+            plain2 = f"(?:[^{quote}{delimiter}{escape}\r\n]|{escape}[^\r\n])*"
         else:
             inner, inner2 = f"(?:[^{quote}]++|{quote}{quote})*+", f"(?:[^{quote}]|{quote}{quote})*"
             plain, plain2 = f"[^{delimiter}\r\n]*+", f"[^{quote}{delimiter}\r\n]*"
@@ -140,7 +140,9 @@ class _Patterns:
             f"{quote}[^{quote}\n]*+(?:{quote}{quote}[^{quote}\n]*+)*+{quote}"
             f"(?=[{delimiter}\r\n])".encode()
         )
-        self.clean = f"{cell2}(?:{delimiter}{cell2})*{end})"
+        # only before a line end an escape stands for itself
+        last = f"{escape}?" if escape else ""
+        self.clean = f"{cell2}(?:{delimiter}{cell2})*{last}{end})"
         self.no_row = re.compile(self._no_row(layout.delimiter, dialect.quotechar, codecs_))
         # what a record that is no row begins with, be it quoted or not
         begins = {c.encode(codec)[0] for c in _NO_ROW_CHARACTERS for codec in codecs_}
@@ -218,8 +220,14 @@ class _DelimitedCount:
         may_be = may_be_none[first]
         quoted = np.flatnonzero(first == self._quote[0])
         may_be[quoted] = may_be_none[buffer[ends[quoted] + 2]]
-        no_row = self._patterns.no_row
-        return sum(map(bool, (no_row.match(text, at) for at in ends[may_be].tolist())))
+        return sum(self._is_no_row(text, at) for at in ends[may_be].tolist())
+
+    def _is_no_row(self, text: bytes, at: int) -> bool:
+        """Whether the line after the line end at `at` is none; broken ones are refused rows."""
+        if not self._patterns.no_row.match(text, at):
+            return False
+        line = text[at + 1 : text.index(b"\n", at + 1) + 1]
+        return self._quote not in line or not self._exact(line, is_last=True)[0]
 
     def _is_one_record_a_line(self, text: bytes, ends: Any) -> bool:
         """Whether it is plain that every quote opens or closes a field within its line.

@@ -46,8 +46,7 @@ with
             cast(null as varchar) as content_hash,
             cast(null as varchar) as because,
             (
-                select cast(sum(rows_loaded) as bigint)
-                from {{ source("meta", "deliveries") }}
+                select cast(sum(rows_loaded) as bigint) from {{ ref("meta_ledger") }}
             ) as rows_loaded,
             (select count(*) from {{ ref("dim_users") }}) as users,
             next_snapshot.created_at,

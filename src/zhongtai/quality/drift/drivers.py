@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zhongtai.identity.masks import mask_sql
+from zhongtai.masks import mask_sql
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
