@@ -182,7 +182,7 @@ def test_tidy_files_are_plainly_quoted(escape: str | None) -> None:
 @example(body='""\n', blank=False, block=60)
 @example(body='合计,""a\n', blank=False, block=12)
 @example(body='\\,","\n"', blank=False, block=12)
-@example(body='a,b\\\nc,d\n', blank=False, block=12)
+@example(body="a,b\\\nc,d\n", blank=False, block=12)
 @example(body='合计,""a"\n', blank=False, block=12)
 @example(body='"合计",1\n', blank=False, block=60)
 @example(body='"合计",,\n', blank=False, block=60)
