@@ -4,6 +4,7 @@ python -m benchmarks [--people 100000] [--only ingest components identity …] [
 """
 
 import argparse
+import json
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
@@ -15,7 +16,14 @@ from rich.console import Console
 
 from benchmarks import components, explain, identity, ingest, pipeline
 from benchmarks.measurements import Breakdown, Measurement
-from benchmarks.report import PAGE, describe_circumstances, print_table, render_page
+from benchmarks.report import (
+    PAGE,
+    STORE,
+    describe_circumstances,
+    keep_part,
+    print_table,
+    render_page,
+)
 
 INGEST_BUDGET = 2.0
 COMPONENTS_BUDGET, COMPONENTS_MB = 1.5, 6 * 1024
@@ -143,7 +151,7 @@ PARTS: dict[str, Callable[[Sizes], Results]] = {
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Measure the chosen parts; a partial or quick run is printed and leaves the page alone."""
+    """Measure the chosen parts, each kept on the page when done; a quick run is only printed."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--people", type=int, default=100_000, help="of the pipeline's exports")
     parser.add_argument("--rows", type=int, default=300_000, help="of each ingested file")
@@ -159,20 +167,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for name in ("people", "rows", "records", "rounds")
         if getattr(options, name) != parser.get_default(name)
     ]
-    where = describe_circumstances(" ".join(["python -m benchmarks", *given]), reduced)
     console = Console(width=None if sys.stdout.isatty() else 200)
     rows: list[Measurement] = []
-    parts: list[Breakdown] = []
     for name in options.only:
         console.print(f"measuring {name} …")
+        where = describe_circumstances(" ".join(["python -m benchmarks", *given]), reduced)
         found, broken_down = PARTS[name](QUICK if options.quick else sizes)
         rows += found
-        parts += broken_down
         print_table(found, console)
+        if not options.quick:
+            keep_part(STORE, name, found, broken_down, where)
+            PAGE.write_text(
+                render_page(json.loads(STORE.read_text("utf-8")), tuple(PARTS)), "utf-8"
+            )
     console.rule()
     print_table(rows, console)
-    if not options.quick and set(options.only) == set(PARTS):
-        PAGE.write_text(render_page(rows, parts, where), "utf-8")
+    if not options.quick:
         console.print(f"written: {PAGE.relative_to(PAGE.parents[1])}")
 
 

@@ -1,12 +1,18 @@
-"""The results: a table on the terminal, and docs/benchmarks.md with machine and versions."""
+"""The results: a table on the terminal, and docs/benchmarks.md with machine and versions.
 
+A part that was measured takes the place of its earlier results in docs/benchmarks.json, the other
+parts stay; the page is written from that file and says of each part when and where it was measured.
+"""
+
+import json
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import psutil
 from rich.console import Console
@@ -15,6 +21,7 @@ from rich.table import Table
 from benchmarks.measurements import Breakdown, Measurement
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "benchmarks.md"
+STORE = PAGE.with_suffix(".json")
 HEADS = ("what", "seconds", "floor", "floor s", "ratio", "budget", "peak MB", "verdict", "note")
 _LIBRARIES = (
     "duckdb",
@@ -110,26 +117,57 @@ def _render_breakdown(part: Breakdown) -> list[str]:
     ]
 
 
-def render_page(
-    rows: Sequence[Measurement], parts: Sequence[Breakdown], where: Circumstances
-) -> str:
-    """docs/benchmarks.md: nothing in it that was not measured or looked up in this run."""
+def keep_part(
+    store: Path,
+    name: str,
+    rows: Sequence[Measurement],
+    parts: Sequence[Breakdown],
+    where: Circumstances,
+) -> None:
+    """Put what was measured of a part into the place of its earlier results."""
+    kept = json.loads(store.read_text("utf-8")) if store.exists() else {}
+    kept[name] = {
+        "where": {**asdict(where), "began_at": where.began_at.isoformat()},
+        "rows": [asdict(row) for row in rows],
+        "breakdowns": [asdict(part) for part in parts],
+    }
+    store.write_text(json.dumps(kept, ensure_ascii=False, indent=1) + "\n", "utf-8")
+
+
+def render_page(kept: dict[str, Any], names: Sequence[str]) -> str:
+    """docs/benchmarks.md: nothing in it that was not measured or looked up in its run.
+
+    `kept` is what `keep_part` has stored, `names` the parts in the order of the page.
+    """
     lines = [
         "# Benchmarks",
         "",
-        f"Written by `{where.command}`; do not edit. Each entry stands beside its floor, measured"
-        " in the same run: compare ratios, not seconds. A ratio above its budget is OVER.",
-        "",
-        f"- Machine: {where.machine}; load {where.load:.1f} when it began",
-        f"- Versions: {where.versions}",
-        f"- Sizes that differ from the defaults: {', '.join(where.reduced) or 'none'}",
-        f"- Date: {where.began_at:%Y-%m-%d %H:%M} UTC",
-        "",
-        *_markdown_table(HEADS, [cells(row) for row in rows]),
+        "Written by `make bench` from docs/benchmarks.json; do not edit. Each entry stands beside"
+        " its floor, measured in the same run: compare ratios, not seconds. A ratio above its"
+        " budget is OVER.",
         "",
     ]
-    if parts:
-        lines += ["## Where the time goes", ""]
-    for part in parts:
-        lines += _render_breakdown(part)
+    for name in names:
+        if name in kept:
+            lines += _render_part(name, kept[name])
     return "\n".join(lines).rstrip() + "\n"
+
+
+def _render_part(name: str, part: dict[str, Any]) -> list[str]:
+    where = Circumstances(
+        **{**part["where"], "began_at": datetime.fromisoformat(part["where"]["began_at"])}
+    )
+    lines = [
+        f"## {name.capitalize()}",
+        "",
+        *_markdown_table(HEADS, [cells(Measurement(**row)) for row in part["rows"]]),
+        "",
+        f"- `{where.command}`, {where.began_at:%Y-%m-%d %H:%M} UTC; sizes that differ from the"
+        f" defaults: {', '.join(where.reduced) or 'none'}",
+        f"- {where.machine}; load {where.load:.1f} when it began",
+        f"- {where.versions}",
+        "",
+    ]
+    for kept in part["breakdowns"]:
+        lines += _render_breakdown(Breakdown(**kept))
+    return lines

@@ -1,6 +1,7 @@
 """The benchmarks run, and every ratio is one of two times of the same run."""
 
 import gzip
+import json
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,11 +13,7 @@ sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are not install
 from benchmarks import __main__ as bench
 from benchmarks.measurements import Breakdown, Measurement
 from benchmarks.pipeline import Stopwatch, hold_back, prepare_floor, read_with_duckdb
-from benchmarks.report import (
-    Circumstances,
-    describe_circumstances,
-    render_page,
-)
+from benchmarks.report import Circumstances, describe_circumstances, keep_part, render_page
 
 
 def measurement(seconds: float, budget: float | None, peak: float | None = None) -> Measurement:
@@ -71,22 +68,34 @@ def test_the_identity_stage_is_measured_in_full_and_by_its_delta() -> None:
     assert delta.floor_seconds == full.seconds > 0
 
 
-def test_the_page_shows_each_entry_beside_its_floor_and_where_it_was_measured() -> None:
-    where = Circumstances(
-        "3 cores",
-        0.5,
-        "Python 3",
-        "bench",
-        ("rows 1 (default 2)",),
-        datetime(2026, 1, 2, tzinfo=UTC),
-    )
+def circumstances(machine: str) -> Circumstances:
+    began = datetime(2026, 1, 2, tzinfo=UTC)
+    return Circumstances(machine, 0.5, "Python 3", "bench", ("rows 1 (default 2)",), began)
+
+
+def test_the_page_shows_each_entry_beside_its_floor_and_where_it_was_measured(
+    tmp_path: Path,
+) -> None:
     part = Breakdown("Full run", (("ingest", 3.0), ("check", 1.0)), (("model.a", 0.5),), 7, 2.0)
-    page = render_page([measurement(5.0, 2.0)], [part], where)
+    store = tmp_path / "kept.json"
+    keep_part(store, "pipeline", [measurement(5.0, 2.0)], [part], circumstances("3 cores"))
+    page = render_page(json.loads(store.read_text("utf-8")), ["pipeline"])
     assert "| x | 5.00 | floor | 2.00 | 2.50× | ≤ 2× | — | OVER |" in page
     assert "| ingest | 3.00 | 75% |" in page
     assert "| `model.a` | 0.50 |" in page
     for said in ("3 cores", "load 0.5", "rows 1 (default 2)", "Python 3", "2026-01-02"):
         assert said in page
+
+
+def test_measuring_one_part_again_leaves_the_others_as_they_were(tmp_path: Path) -> None:
+    store = tmp_path / "kept.json"
+    for name, seconds, machine in (("a", 1.0, "one"), ("b", 2.0, "two"), ("a", 3.0, "three")):
+        keep_part(store, name, [measurement(seconds, None)], [], circumstances(machine))
+    page = render_page(json.loads(store.read_text("utf-8")), ["b", "a", "never measured"])
+    assert page.index("## B") < page.index("| x | 2.00 |") < page.index("- two;")
+    assert page.index("- two;") < page.index("## A") < page.index("| x | 3.00 |")
+    assert "| x | 1.00 |" not in page
+    assert "one;" not in page
 
 
 def test_circumstances_name_the_machine_and_the_libraries() -> None:
