@@ -38,7 +38,8 @@ _OTHERS = {
         '_delivery_id varchar, "标识类型" varchar, "标识值" varchar'
     ),
     "identity.shared_values": (
-        "identifier_type varchar, identifier_value varchar, sharing varchar"
+        "identifier_type varchar, identifier_scope varchar, identifier_value varchar,"
+        " sharing varchar"
     ),
     "identity.version": "identity_version varchar",
     "meta.quarantine": (
@@ -141,6 +142,11 @@ class Bench:
         """Run a model and what it reads; its rows as dicts."""
         self._make(name)
         return self.query(f"select * from {self.project.relation(name)}")
+
+    def remake(self, name: str) -> None:
+        """Run a model again over what the models that it reads hold now."""
+        self._made.discard(name)
+        self._make(name)
 
     def query(self, query: str) -> list[dict[str, Any]]:
         """Rows of any query as dicts."""

@@ -1,6 +1,6 @@
--- Grain: one row per person who ever said yes or no to marketing.
--- The last word counts, and of two words at one moment the no. A closed account takes
--- back its yes.
+-- Grain: one row per person and record that says yes or no to marketing.
+-- A closed account takes back its yes; who asks to be forgotten says no. Agreeing to a
+-- WeChat contact, or ending one, says nothing about marketing.
 with
     words as (
         select {{ collect("mobile") }} as _placeholder_mobiles
@@ -10,6 +10,9 @@ with
     contacts as (
         select
             m.one_id,
+            'crm' as source,
+            'contacts' as entity,
+            c.record_key,
             c.allows_marketing and not coalesce(c.is_closed, false) as is_yes,
             case
                 when c.allows_marketing and not coalesce(c.is_closed, false)
@@ -27,6 +30,7 @@ with
 
     tidied as (
         select
+            record_key,
             identifier_type,
             identifier_value,
             {{ tidy_text("identifier_value") }} as tidy_value,
@@ -36,6 +40,7 @@ with
 
     requests as (
         select
+            record_key,
             identifier_type,
             case
                 when identifier_type = 'mobile'
@@ -50,15 +55,15 @@ with
     ),
 
     withdrawals as (
-        select i.one_id, false as is_yes, r.requested_at as said_at
+        select i.one_id, r.record_key, r.requested_at
         from requests as r
         inner join
             {{ ref("bridge_user_identifiers") }} as i
             on r.identifier_type = i.identifier_type
             and r.identifier_value = i.identifier_value
         where not i.is_shared
-        union all
-        select o.one_id, false, r.requested_at
+        union
+        select o.one_id, r.record_key, r.requested_at
         from requests as r
         inner join
             {{ ref("int_users__ownerships") }} as o
@@ -66,29 +71,10 @@ with
             and r.identifier_value = o.vin
             and r.requested_at >= o.valid_from
             and (o.valid_to is null or r.requested_at < o.valid_to)
-    ),
-
-    statements as (
-        select *
-        from contacts
-        union all
-        select *
-        from withdrawals
-    ),
-
-    latest as (
-        select
-            one_id,
-            max(case when is_yes then said_at end) as agreed_at,
-            max(case when not is_yes then said_at end) as refused_at
-        from statements
-        group by one_id
     )
 
-select
-    one_id,
-    agreed_at is not null
-    and (refused_at is null or agreed_at > refused_at) as allows_marketing,
-    agreed_at,
-    refused_at
-from latest
+select one_id, source, entity, record_key, coalesce(is_yes, false) as is_yes, said_at
+from contacts
+union all
+select one_id, 'crm', 'erasure_requests', record_key, false, requested_at
+from withdrawals

@@ -1,59 +1,56 @@
 -- Grain: one row per person and attribute, the value that the declared rules choose.
-{% set steps = ["first_rule", "second_rule", "third_rule", "fourth_rule"] %}
+{% set steps = [
+    "first_rule",
+    "second_rule",
+    "third_rule",
+    "fourth_rule",
+    "fifth_rule",
+    "sixth_rule",
+] %}
 
 with
-    candidates as (
-        select
-            c.*,
-            coalesce(s.priority, 99) as source_priority,
-            coalesce(s.is_verified, false) as is_verified,
-            count(*) over (partition by c.one_id, c.attribute, c.value) as frequency
-        from {{ ref("int_users__candidates") }} as c
-        left join
-            {{ ref("survivorship_sources") }} as s
-            on c.attribute = s.attribute
-            and c.source = s.source
-            and c.entity = s.entity
-    ),
-
     -- each rule becomes a number, the larger the better, in the order declared for
     -- the attribute
     scored as (
         select
-            c.one_id,
-            c.attribute,
-            c.value,
-            c.source,
-            c.entity,
-            c.record_key,
-            c.observed_at,
+            o.*,
             {% for step in steps %}
                 r.{{ step }},
                 case
                     r.{{ step }}
+                    when 'complete'
+                    then case when o.is_complete then 1.0 else 0.0 end
                     when 'verified'
-                    then case when c.is_verified then 1.0 else 0.0 end
+                    then case when o.is_verified then 1.0 else 0.0 end
+                    when 'unshared'
+                    then case when o.is_shared then 0.0 else 1.0 end
+                    when 'refusal'
+                    then case when o.value = 'false' then 1.0 else 0.0 end
                     when 'source_priority'
-                    then - cast(c.source_priority as double)
+                    then - cast(o.source_priority as double)
                     when 'frequency'
-                    then cast(c.frequency as double)
+                    then cast(o.frequency as double)
+                    when 'longest'
+                    then cast(length(o.value) as double)
                     when 'recency'
-                    then coalesce({{ seconds_since_1970("c.observed_at") }}, 0.0)
+                    then coalesce({{ seconds_since_1970("o.said_at") }}, 0.0)
+                    else 0.0
                 end as {{ step }}_score
                 {% if not loop.last %}, {% endif %}
             {% endfor %}
-        from candidates as c
-        inner join {{ ref("survivorship") }} as r on c.attribute = r.attribute
+        from {{ ref("int_users__options") }} as o
+        inner join {{ ref("survivorship") }} as r on o.attribute = r.attribute
     ),
 
+    -- the attributes that are chosen together stand on one place
     ranked as (
         select
             *,
-            row_number() over (
-                partition by one_id, attribute
+            dense_rank() over (
+                partition by one_id, chosen_with
                 order by
                     {% for step in steps %} {{ step }}_score desc, {% endfor %}
-                    value,
+                    chosen_value,
                     source,
                     entity,
                     record_key

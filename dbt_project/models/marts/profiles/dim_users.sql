@@ -2,22 +2,6 @@
 -- The golden profile: attributes by declared survivorship, flags, lifecycle, when and
 -- where seen.
 with
-    persons as (
-        select
-            m.one_id,
-            min(r.first_seen_at) as first_seen_at,
-            max(r.last_seen_at) as last_seen_at,
-            count(distinct m.source) as source_count,
-            count(*) as record_count
-        from {{ ref("bridge_user_records") }} as m
-        inner join
-            {{ ref("int_identity_records") }} as r
-            on m.source = r.source
-            and m.entity = r.entity
-            and m.record_key = r.record_key
-        group by m.one_id
-    ),
-
     attributes as (
         select
             one_id,
@@ -29,6 +13,7 @@ with
                 "email",
                 "province",
                 "city",
+                "allows_marketing",
             ] %}
                 max(
                     case when attribute = '{{ attribute }}' then value end
@@ -67,7 +52,7 @@ select
     owners.one_id is not null as is_owner,
     staff.one_id is not null as is_staff,
     partners.one_id is not null as is_partner,
-    coalesce(c.allows_marketing, false) as allows_marketing,
+    coalesce(a.allows_marketing = 'true', false) as allows_marketing,
     l.lifecycle_stage,
     l.nurture_pool,
     l.lead_tier,
@@ -78,10 +63,9 @@ select
     (
         select identity_version from {{ source("identity", "version") }}
     ) as identity_version
-from persons as p
+from {{ ref("int_users__persons") }} as p
 left join attributes as a on p.one_id = a.one_id
 left join owners on p.one_id = owners.one_id
 left join {{ ref("int_staff_persons") }} as staff on p.one_id = staff.one_id
 left join partners on p.one_id = partners.one_id
-left join {{ ref("int_users__consents") }} as c on p.one_id = c.one_id
 left join {{ ref("int_users__lifecycle") }} as l on p.one_id = l.one_id

@@ -1,0 +1,35 @@
+-- Grain: one row per record and mobile or e-mail of its person that the record names.
+-- A hotline, or the phone of somebody who serves many, is nobody's own number; what a
+-- family shares is.
+select
+    i.one_id,
+    e.identifier_type as attribute,
+    e.identifier_value as value,
+    e.source,
+    e.entity,
+    e.record_key,
+    e.last_seen_at as observed_at,
+    -- an event tells whether its number was confirmed, of others the seed says so
+    case when e.entity = 'events' then e.is_verified end as is_verified,
+    i.is_shared
+from {{ ref("int_identity_evidence") }} as e
+inner join
+    {{ ref("bridge_user_records") }} as m
+    on e.source = m.source
+    and e.entity = m.entity
+    and e.record_key = m.record_key
+inner join
+    {{ ref("bridge_user_identifiers") }} as i
+    on e.identifier_type = i.identifier_type
+    and e.identifier_scope = i.identifier_scope
+    and e.identifier_value = i.identifier_value
+    and m.one_id = i.one_id
+left join
+    {{ source("identity", "shared_values") }} as s
+    on e.identifier_type = s.identifier_type
+    and e.identifier_scope = s.identifier_scope
+    and e.identifier_value = s.identifier_value
+where
+    e.is_edge
+    and e.identifier_type in ('mobile', 'email')
+    and not (i.is_shared and coalesce(s.sharing = 'hub', false))
