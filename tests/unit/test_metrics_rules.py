@@ -1,13 +1,12 @@
-"""Single rules of facts, lifecycle and metrics, each on a few rows made for it."""
+"""Single rules of facts and metrics, each on a few rows made for it."""
 
 import csv
 import json
-from collections.abc import Callable
 from datetime import date
 from typing import Any
 
 import pytest
-from metrics_bench import AS_OF, Bench, Project, as_utc, compile_project, only, ratio
+from metrics_bench import Bench, Project, as_utc, compile_project, only, ratio
 
 from zhongtai.settings import load_settings
 
@@ -258,108 +257,6 @@ def test_events_of_all_channels_speak_one_language(bench: Bench) -> None:
     assert rows["subscribe"]["amount_fen"] == 9900
     assert rows["app_end"]["duration_seconds"] == 13
     assert rows["click_finance"]["series_code"] == "ZT7"
-
-
-OLD, RECENT = as_utc("2026-01-10"), as_utc("2026-08-20")
-Given = Callable[[Bench], None]
-
-
-def orders(*rows: dict[str, Any], cars: int = 0) -> Given:
-    def give(bench: Bench) -> None:
-        bench.given("stg_dms__orders", list(rows))
-        bench.persons("dms", "orders", {row["record_key"]: "u1" for row in rows})
-        delivered = [
-            {"record_key": row["record_key"], "delivery_id": row["record_key"]}
-            | {"order_no": row["order_no"], "delivered_at": OLD}
-            for row in rows[:cars]
-        ]
-        bench.given("stg_dms__deliveries", delivered)
-
-    return give
-
-
-def leads(*rows: dict[str, Any]) -> Given:
-    return lambda bench: bench.given("stg_crm__leads", rows)
-
-
-def behaves(*rows: dict[str, Any]) -> Given:
-    return lambda bench: bench.given("stg_app__events", rows)
-
-
-KEPT = {"large_ordered_at": OLD, "status": "已交车"}
-TWO_SERIES = [
-    event("ViewSeries", series_code=code, at=at) for code, at in (("A", RECENT), ("B", AS_OF))
-]
-LOST = {"status": "战败", "created_at": OLD, "lost_at": as_utc("2026-08-01")}
-
-
-@pytest.mark.parametrize(
-    ("given", "stage"),
-    [
-        pytest.param([behaves(event("$AppStart"))], "认知", id="opened-the-app"),
-        pytest.param([behaves(event("ViewSeries", series_code="A"))], "认知", id="one-series"),
-        pytest.param([behaves(*TWO_SERIES)], "对比", id="two-series"),
-        pytest.param([behaves(event("ClickFinance", series_code="A"))], "决策", id="finance"),
-        pytest.param([behaves(event("ClickFinance", at=OLD))], "流失", id="silent-for-180-days"),
-        pytest.param([leads(lead(created_at=RECENT))], "对比", id="open-lead"),
-        pytest.param([leads(lead(created_at=RECENT, tier="H"))], "决策", id="hot-lead"),
-        pytest.param([leads(lead(**LOST))], "流失", id="lost-lead"),
-        pytest.param(
-            [leads(lead(**LOST)), behaves(event("ClickFinance"))], "决策", id="back-after-lost"
-        ),
-        pytest.param([orders(order(large_ordered_at=OLD, status="大定"))], "下单", id="ordered"),
-        pytest.param(
-            [orders(order(large_ordered_at=OLD, status="已取消"))], "流失", id="cancelled"
-        ),
-        pytest.param([orders(order(**KEPT), cars=1)], "车主", id="owner"),
-        pytest.param(
-            [orders(order(**KEPT | {"status": "已退车"}), cars=1)], "流失", id="returned-the-car"
-        ),
-        pytest.param([orders(order(**KEPT), order("O2", **KEPT), cars=2)], "复购", id="two-cars"),
-        pytest.param(
-            [orders(order(**KEPT), order("O2", large_ordered_at=RECENT), cars=1)],
-            "复购",
-            id="ordered-another",
-        ),
-    ],
-)
-def test_the_first_rule_that_fits_decides_the_stage(
-    bench: Bench, given: list[Given], stage: str
-) -> None:
-    for give in given:
-        give(bench)
-    bench.persons("app", "events", {"device": "u1"})
-    bench.persons("crm", "leads", {"L1": "u1"})
-    row = only(bench.build("int_users__lifecycle"))
-    assert row["lifecycle_stage"] == stage
-    assert row["is_owner"] == (stage in {"车主", "复购"})
-
-
-@pytest.mark.parametrize(
-    ("rows", "pool", "tier"),
-    [
-        pytest.param([], "流量池", None, id="no-lead"),
-        pytest.param([lead()], "线索池", None, id="unrated"),
-        pytest.param([lead(tier="N")], "线索池", "N", id="new-and-not-contacted"),
-        pytest.param([lead(tier="N", first_contacted_at=RECENT)], "孵化池", "N", id="new"),
-        pytest.param([lead(tier="C")], "孵化池", "C", id="low"),
-        pytest.param([lead(tier="A")], "潜客池", "A", id="high"),
-        pytest.param([lead(tier="A", status="战败")], "流量池", "A", id="lost"),
-        pytest.param([lead(tier="A", status="无效")], "流量池", None, id="invalid"),
-        pytest.param([lead(tier="A", is_test=True)], "流量池", None, id="test"),
-        pytest.param([lead(tier="Z")], "线索池", None, id="unknown-rating"),
-        pytest.param(
-            [lead(tier="A"), lead("L2", tier="B", created_at=RECENT)], "孵化池", "B", id="latest"
-        ),
-    ],
-)
-def test_a_person_is_in_the_pool_of_the_latest_valid_lead(
-    bench: Bench, rows: list[dict[str, Any]], pool: str, tier: str | None
-) -> None:
-    bench.given("stg_crm__leads", rows)
-    bench.persons("crm", "leads", {"L1": "u1", "L2": "u1"})
-    row = only(bench.build("int_users__lifecycle"))
-    assert (row["nurture_pool"], row["lead_tier"]) == (pool, tier)
 
 
 def test_every_measure_of_a_shared_table_is_in_the_catalogue(project: Project) -> None:

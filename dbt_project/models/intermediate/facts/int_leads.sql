@@ -88,7 +88,8 @@ select
     milestones.large_matched_at,
     milestones.large_kept_at,
     milestones.delivered_at,
-    leads.lost_at
+    leads.lost_at,
+    leads.updated_at
 from {{ ref("int_leads__delivered") }} as leads
 left join milestones on milestones.lead_id = leads.lead_id
 left join

@@ -31,7 +31,8 @@ with
             test_driven_at,
             small_ordered_at,
             large_ordered_at,
-            lost_at
+            lost_at,
+            updated_at
         from {{ ref("stg_crm__leads") }}
     ),
 
@@ -66,7 +67,8 @@ with
             cast(null as timestamp) as test_driven_at,
             cast(null as timestamp) as small_ordered_at,
             cast(null as timestamp) as large_ordered_at,
-            cast(null as timestamp) as lost_at
+            cast(null as timestamp) as lost_at,
+            requested_at as updated_at
         from {{ ref("stg_crm__adf_leads") }}
     ),
 

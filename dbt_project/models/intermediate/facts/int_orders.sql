@@ -49,7 +49,8 @@ select
             first_deliveries.order_no is not null
             and (orders.status = '已退车' or orders.red_invoiced_at is not null)
         then coalesce(orders.red_invoiced_at, orders.cancelled_at, orders.updated_at)
-    end as returned_at
+    end as returned_at,
+    orders.updated_at
 from {{ ref("stg_dms__orders") }} as orders
 left join first_deliveries on first_deliveries.order_no = orders.order_no
 left join

@@ -1,38 +1,30 @@
--- Grain: one row per person with a sign of interest: the last of all, and the recent
--- ones by strength.
-with
-    signals as (
-        select
-            one_id,
-            occurred_at as happened_at,
-            case when event = 'view_series' then series_code end as viewed_series_code,
-            event in ('compare_series', 'view_config') as is_comparing,
-            event
-            in ('click_finance', 'submit_inquiry', 'book_test_drive') as is_deciding
-        from {{ ref("int_events") }}
-        union all
-        select one_id, arrived_at, null, false, true
-        from {{ ref("int_store_visits") }}
-        union all
-        select one_id, started_at, null, false, true
-        from {{ ref("int_test_drives") }}
-        union all
-        select one_id, created_at, null, true, coalesce(tier in ('H', 'A'), false)
-        from {{ ref("int_leads") }}
-        where is_valid and coalesce(status not in ('战败', '失效'), true)
-    ),
-
-    dated as (
-        select *, happened_at >= {{ as_of() }} - interval '90' day as is_recent
-        from signals
-        where one_id is not null
-    )
+-- Grain: one row per sign of interest of a person.
+-- A sign of any kind shows that the person is there; some also that they compare or
+-- decide.
+{{ config(materialized="view") }}
 
 select
     one_id,
-    max(happened_at) as last_signal_at,
-    coalesce(bool_or(is_deciding and is_recent), false) as is_deciding,
-    coalesce(bool_or(is_comparing and is_recent), false)
-    or count(distinct viewed_series_code) filter (where is_recent) >= 2 as is_comparing
-from dated
-group by one_id
+    occurred_at as happened_at,
+    case
+        when event in ('click_finance', 'submit_inquiry', 'book_test_drive')
+        then 'deciding'
+        when event in ('compare_series', 'view_config')
+        then 'comparing'
+        when event = 'view_series' and series_code is not null
+        then concat('viewed ', series_code)
+    end as kind
+from {{ ref("int_events") }}
+where one_id is not null and occurred_at < {{ as_of() }}
+union all
+select one_id, arrived_at, 'deciding'
+from {{ ref("int_store_visits") }}
+where one_id is not null and arrived_at < {{ as_of() }}
+union all
+select one_id, started_at, 'deciding'
+from {{ ref("int_test_drives") }}
+where one_id is not null and started_at < {{ as_of() }}
+union all
+-- that a lead compares or decides ends with it: int_users__lead_periods
+select one_id, created_at, null
+from {{ ref("int_users__leads") }}
