@@ -78,16 +78,27 @@ def staging(home: Home = None) -> None:
     _say_written(generate_staging(project, load_contracts(project)))
 
 
-def tags(home: Home = None) -> None:
+def tags(
+    home: Home = None,
+    author: Annotated[
+        str | None, typer.Option(help="Who changed what tags mean, for the registry")
+    ] = None,
+    because: Annotated[str | None, typer.Option(help="Why, for the registry")] = None,
+) -> None:
     """Write the dbt models of the tags that seeds/tags declares.
+
+    A tag that means something new, or that is no longer published, is entered in the registry of
+    versions with author and reason; without them the change is refused.
 
     **Examples**
 
         zhongtai generate tags
+
+        zhongtai generate tags --author "Li Wei" --because "campaign of spring"
     """
     from zhongtai.tags import write_models
 
-    _say_written(write_models(make_settings(home)))
+    _say_written(write_models(make_settings(home), author, because))
 
 
 def _say_written(files: list[Path]) -> None:

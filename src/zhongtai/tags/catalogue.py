@@ -1,20 +1,25 @@
 """Loading the declared tags, with every mistake reported by file and line."""
 
+import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import cast
 
 from zhongtai.contracts.document import Section
 from zhongtai.errors import ConfigurationError
-from zhongtai.tags.grammar import (
-    PYTHON_TYPES,
-    measure_type,
+from zhongtai.tags.comparisons import PYTHON_TYPES, fits
+from zhongtai.tags.grammar import measure_type, read_condition, read_layers, read_measure
+from zhongtai.tags.kinds import (
     read_banded,
-    read_condition,
-    read_layers,
-    read_measure,
+    read_distribution,
+    read_list,
     read_preference,
+    read_rfm,
+    read_set,
+    read_slot,
+    read_split,
+    read_steps,
 )
 from zhongtai.tags.model import (
     CONSENTS,
@@ -23,35 +28,79 @@ from zhongtai.tags.model import (
     VALUE_TYPES,
     Attribute,
     Banded,
-    Comparison,
     Consent,
-    Filter,
     Kind,
-    Measure,
     Measured,
     OtherTag,
     Rule,
+    Share,
     Status,
     Tag,
     ValueType,
     leaves,
 )
+from zhongtai.tags.queries import read_query
+from zhongtai.tags.wants import DATE_OPERATORS, LIST_OPERATORS
 
-_HINT = "any file in seeds/tags/ is an example; docs/adding.md has the grammar"
+HINT = "any file in seeds/tags/ is an example; docs/tags.md has the grammar"
 _TAG_ID = re.compile(r"[a-z][a-z0-9_]{2,49}")
-_BODIES = ("rule", "values", "stages", "measure", "prefer")
+# the key that holds the rule of a kind; a manual tag has none
+_BODIES_OF: dict[str, tuple[str, ...]] = {
+    "rule": ("rule", "values"),
+    "composite": ("rule", "values"),
+    "lifecycle": ("stages",),
+    "metric": ("measure",),
+    "first_last": ("measure",),
+    "preference": ("prefer",),
+    "distribution": ("distribution",),
+    "list": ("list",),
+    "share": ("share",),
+    "rfm": ("rfm",),
+    "sequence": ("sequence",),
+    "sql": ("sql",),
+    "import": ("import",),
+    "control": ("control",),
+    "predictive": ("predict",),
+    "manual": (),
+}
+_BODIES = tuple(dict.fromkeys(body for bodies in _BODIES_OF.values() for body in bodies))
+# what may stand beside a body
+_BESIDE = {
+    "bands": ("measure", "share"),
+    "otherwise": ("values", "stages", "measure", "share", "rfm"),
+}
+_MEANING = ("kind", "value_type", "exclusive_group", "ttl_days", *_BODIES, *_BESIDE)
 _KEYS = (
-    "id", "name", "description", "owner", "kind", "value_type", "status", "consent",
-    "exclusive_group", "ttl_days", "history_days", "otherwise", "bands", *_BODIES,
+    "id", "name", "description", "owner", "status", "consent", "history_days",
+    *_MEANING,
 )  # fmt: skip
 _DEFAULT_HISTORY_DAYS = 400
+# what an imported tag is read from -> the fact that holds it
+_IMPORTS = {"crm.manual_tags": "manual_tags", "seeds/tag_imports.csv": "imported_tags"}
+
+_FIXED_TYPES = {"preference": "text", "list": "list", "distribution": "shares", "rfm": "text"}
+_READERS: dict[str, Callable[[Section, ValueType], Rule]] = {
+    "preference": read_preference,
+    "list": read_list,
+    "distribution": read_distribution,
+    "rfm": read_rfm,
+    "sequence": read_steps,
+    "sql": read_query,
+    "control": read_split,
+    "predictive": read_slot,
+}
 
 
 class Tags(Mapping[str, Tag]):
-    """Tags by id, in the order declared (files by name)."""
+    """Tags by id, in the order declared (files by name).
 
-    def __init__(self, tags: dict[str, Tag]) -> None:
+    `has_scores` says whether the project has fct_user_scores, for the predictive ones to read.
+    """
+
+    def __init__(self, tags: dict[str, Tag], project_dir: Path, *, has_scores: bool) -> None:
         self._tags = tags
+        self.project_dir = project_dir
+        self.has_scores = has_scores
 
     def __getitem__(self, tag_id: str) -> Tag:
         return self._tags[tag_id]
@@ -76,7 +125,7 @@ class Tags(Mapping[str, Tag]):
             level = tuple(tag for tag in left if done.issuperset(self._before(tag)))
             if not level:
                 circle = left[0]
-                raise _error(
+                raise error_of(
                     circle,
                     f"tag {circle.tag_id} waits for itself, by way of the tags that it reads"
                     " or that its exclusive group ranks higher",
@@ -106,23 +155,29 @@ def load_tags(project_dir: Path) -> Tags:
     folder = project_dir / "seeds" / "tags"
     files = sorted(folder.glob("*.yml"))
     if not files:
-        raise ConfigurationError(f"{folder} holds no tag group (*.yml)", hint=_HINT)
+        raise ConfigurationError(f"{folder} holds no tag group (*.yml)", hint=HINT)
     tags: dict[str, Tag] = {}
     for file in files:
         for tag in _read_group(file):
             if tag.tag_id in tags:
                 first = tags[tag.tag_id].place
-                raise _error(tag, f"tag {tag.tag_id} exists since {first}; ids are never reused")
+                raise error_of(tag, f"tag {tag.tag_id} exists since {first}; ids are never reused")
             tags[tag.tag_id] = tag
-    loaded = Tags(tags)
+    models = project_dir / "dbt_project" / "models"
+    loaded = Tags(tags, project_dir, has_scores=any(models.rglob("fct_user_scores.sql")))
     _check_parents(loaded)
     _check_groups(loaded)
     loaded.levels()
     return loaded
 
 
+def error_of(tag: Tag, what: str) -> ConfigurationError:
+    """An error that points at the declaration of a tag."""
+    return ConfigurationError(f"{tag.place}: {what}", hint=HINT)
+
+
 def _read_group(file: Path) -> Iterator[Tag]:
-    top = Section.of_file(file, "the tag group", _HINT)
+    top = Section.of_file(file, "the tag group", HINT)
     top.expect_keys(("group", "title", "owner", "tags"))
     if top.text("group") != file.stem:
         raise top.error_at("group", f"group is {top.text('group')!r}, the file is {file.name}")
@@ -157,43 +212,59 @@ def _read_tag(section: Section, file: Path, owner: str) -> Tag:
         exclusive_group=section.text("exclusive_group") if "exclusive_group" in section else None,
         ttl_days=section.integer("ttl_days", 0) or None,
         history_days=section.integer("history_days", _DEFAULT_HISTORY_DAYS),
+        declared=_canonical(section),
         file=file,
         line=section.line,
     )
 
 
+def _canonical(section: Section) -> str:
+    """What the declaration says of the value; words about it, owner and status are left out."""
+    said = {key: section.value(key) for key in section.keys() if key in _MEANING}  # noqa: SIM118
+    return json.dumps(said, sort_keys=True, ensure_ascii=False, default=str)
+
+
 def _read_rule(section: Section, kind: Kind, value_type: ValueType) -> Rule:
-    if kind == "manual":
-        return _read_manual(section, value_type)
     body = _body(section, kind)
+    if "ttl_days" in section and kind not in ("manual", "import"):
+        raise section.error_at(
+            "ttl_days", f"a tag of kind {kind} is computed anew by every run: give it a window"
+        )
+    if body in ("rule", "values", "stages"):
+        return _read_conditions(section, kind, body, value_type)
+    if kind in ("metric", "first_last", "share"):
+        return _read_measured(section, kind, body, value_type)
+    if kind in ("manual", "import"):
+        return _read_set(section, kind, value_type)
+    if kind in _FIXED_TYPES:
+        _expect_type(section, value_type, _FIXED_TYPES[kind], f"a tag of kind {kind}")
+    return _READERS[kind](section, value_type)
+
+
+def _read_conditions(section: Section, kind: Kind, body: str, value_type: ValueType) -> Rule:
     if body == "rule":
         _expect_type(section, value_type, "boolean", "a tag with one 'rule'")
         return _of_tags_only(section, kind, read_condition(section.section("rule")))
-    if body in ("values", "stages"):
-        layers = read_layers(section, body, value_type, last_wins=body == "stages")
-        return _of_tags_only(section, kind, layers)
-    if body == "prefer":
-        _expect_type(section, value_type, "text", "a preference")
-        return read_preference(section.section("prefer"))
-    return _read_measured(section, kind, value_type)
+    if value_type in ("list", "shares"):
+        raise section.error_at("value_type", f"{body!r} give single values, not {value_type}")
+    layers = read_layers(section, body, value_type, last_wins=body == "stages")
+    return _of_tags_only(section, kind, layers)
 
 
-def _read_manual(section: Section, value_type: ValueType) -> Rule:
-    """A tag that people set: what crm.manual_tags says of the person now."""
-    for key in (*_BODIES, "otherwise", "bands"):
-        if key in section:
-            raise section.error_at(key, f"a tag of kind manual has no {key!r}: people set it")
-    own = Filter("tag_id", Comparison("is", section.text("id")))
-    if value_type == "boolean":
-        is_set = Filter("is_set", Comparison("is", True))
-        return Measured(
-            Measure("manual_tags", "count", where=(own, is_set)), Comparison("at_least", 1)
-        )
-    _expect_type(section, value_type, "text", "a tag of kind manual, where it is not boolean,")
-    return Banded(Measure("manual_tags", "last", of="value", where=(own,)), (), None)
+def _read_set(section: Section, kind: Kind, value_type: ValueType) -> Rule:
+    """A tag that people set (crm.manual_tags), or that is delivered (that, or the seed file)."""
+    if kind == "manual":
+        if value_type not in ("boolean", "text"):
+            _expect_type(section, value_type, "text", "a tag of kind manual, where not boolean,")
+        return read_set(section, "manual_tags", value_type)
+    if value_type in ("list", "shares"):
+        raise section.error_at("value_type", f"an imported tag is a single value, not {value_type}")
+    body = section.section("import")
+    body.expect_keys(("from",))
+    return read_set(section, _IMPORTS[body.choice("from", _IMPORTS)], value_type)
 
 
-def _read_measured(section: Section, kind: Kind, value_type: ValueType) -> Rule:
+def _read_measured(section: Section, kind: Kind, body: str, value_type: ValueType) -> Rule:
     if kind == "first_last":
         measure = read_measure(section.section("measure"), take_key="take")
         if measure.take not in ("first", "last"):
@@ -202,33 +273,35 @@ def _read_measured(section: Section, kind: Kind, value_type: ValueType) -> Rule:
             )
         rule = Banded(measure, (), None)
     else:
-        rule = read_banded(section)
-        measure = rule.measure
-    found = "text" if rule.bands else measure_type(measure).replace("time", "date")
-    _expect_type(section, value_type, found, "the measure" if not rule.bands else "a banded tag")
+        rule = read_banded(section, body)
+    if rule.bands:
+        found = "text"
+    elif isinstance(rule.measure, Share):
+        found = "number"
+    else:
+        found = measure_type(rule.measure).replace("time", "date")
+    _expect_type(section, value_type, found, "the value" if not rule.bands else "a banded tag")
     return rule
 
 
 def _body(section: Section, kind: Kind) -> str:
     """The key that holds the rule: which ones a kind may have, and exactly one of them."""
-    allowed = {
-        "rule": ("rule", "values"),
-        "composite": ("rule", "values"),
-        "lifecycle": ("stages",),
-        "metric": ("measure",),
-        "first_last": ("measure",),
-        "preference": ("prefer",),
-    }[kind]
-    found = [key for key in _BODIES if key in section]
-    if len(found) != 1 or found[0] not in allowed:
-        raise section.error(
-            f"a tag of kind {kind} needs {' or '.join(allowed)}; found {', '.join(found) or 'none'}"
-        )
-    body = found[0]
-    for key, bodies in (("bands", ("measure",)), ("otherwise", ("values", "stages", "measure"))):
-        if key in section and body not in bodies:
-            raise section.error_at(key, f"{key!r} has no meaning beside {body!r}")
-    return body
+    allowed = _BODIES_OF[kind]
+    found = [key for key in (*_BODIES, *_BESIDE) if key in section]
+    if not allowed:
+        if found:
+            raise section.error_at(
+                found[0], f"a tag of kind {kind} has no {found[0]!r}: people set it"
+            )
+        return ""
+    bodies = [key for key in found if key in _BODIES]
+    if len(bodies) != 1 or bodies[0] not in allowed:
+        said = ", ".join(bodies) or "none"
+        raise section.error(f"a tag of kind {kind} needs {' or '.join(allowed)}; found {said}")
+    for key, beside in _BESIDE.items():
+        if key in section and (bodies[0] not in beside or (kind, key) == ("first_last", "bands")):
+            raise section.error_at(key, f"{key!r} has no meaning beside {bodies[0]!r}")
+    return bodies[0]
 
 
 def _of_tags_only(section: Section, kind: Kind, rule: Rule) -> Rule:
@@ -250,10 +323,12 @@ def _check_parents(tags: Tags) -> None:
     for tag in tags.values():
         for parent_id in tag.parents:
             if parent_id not in tags:
-                raise _error(tag, f"tag {tag.tag_id} reads {parent_id}, which is declared nowhere")
+                raise error_of(
+                    tag, f"tag {tag.tag_id} reads {parent_id}, which is declared nowhere"
+                )
             parent = tags[parent_id]
             if tag.is_published and not parent.is_published:
-                raise _error(
+                raise error_of(
                     tag, f"published tag {tag.tag_id} reads {parent_id}, which is {parent.status}"
                 )
         for leaf in leaves(tag.rule):
@@ -263,22 +338,23 @@ def _check_parents(tags: Tags) -> None:
 
 def _check_operand(tag: Tag, leaf: OtherTag, value_type: ValueType) -> None:
     operator, operand = leaf.comparison.operator, leaf.comparison.operand
+    wrong_operator = fits(operator, value_type)
+    if wrong_operator:
+        raise error_of(tag, f"{tag.tag_id} reads {leaf.tag_id} ({value_type}): {wrong_operator}")
+    if operator == "known" or operator in DATE_OPERATORS:
+        return
     operands = operand if isinstance(operand, tuple) else (operand,)
-    allowed = (bool,) if operator == "known" else PYTHON_TYPES[value_type]
+    allowed = (str,) if operator in LIST_OPERATORS else PYTHON_TYPES[value_type]
     wrong = [
         o
         for o in operands
         if not isinstance(o, allowed) or (isinstance(o, bool) and bool not in allowed)
     ]
     if wrong:
-        raise _error(tag, f"{tag.tag_id} compares {leaf.tag_id} ({value_type}) with {wrong[0]!r}")
+        raise error_of(tag, f"{tag.tag_id} compares {leaf.tag_id} ({value_type}) with {wrong[0]!r}")
 
 
 def _check_groups(tags: Tags) -> None:
     for tag in tags.values():
         if tag.exclusive_group and tag.value_type != "boolean":
-            raise _error(tag, f"{tag.tag_id}: only boolean tags can be in an exclusive group")
-
-
-def _error(tag: Tag, what: str) -> ConfigurationError:
-    return ConfigurationError(f"{tag.place}: {what}", hint=_HINT)
+            raise error_of(tag, f"{tag.tag_id}: only boolean tags can be in an exclusive group")

@@ -3,22 +3,17 @@
 from datetime import date
 
 from zhongtai.tags.facts import PROFILE
-from zhongtai.tags.grammar import measure_type
 from zhongtai.tags.model import (
     All,
     Any,
     Attribute,
-    Banded,
-    Comparison,
     Condition,
-    Layers,
     Not,
     OtherTag,
-    Preference,
-    Rule,
-    Scalar,
 )
-from zhongtai.tags.plan import ZERO_WITHOUT_FACTS, Plan
+from zhongtai.tags.plan import Plan, default_of
+from zhongtai.tags.selections import measure_type
+from zhongtai.tags.wants import DATE_OPERATORS, LIST_OPERATORS, Comparison, Scalar
 
 SQL_TYPES = {
     "boolean": "boolean",
@@ -26,12 +21,15 @@ SQL_TYPES = {
     "integer": "bigint",
     "number": "double",
     "date": "date",
+    "list": "varchar[]",
+    "shares": "varchar",
 }
 _SYMBOLS = {
     "is": "=",
     "is_not": "<>",
     "at_least": ">=",
     "at_most": "<=",
+    "at_most_if_any": "<=",
     "more_than": ">",
     "less_than": "<",
 }
@@ -53,38 +51,36 @@ def literal(value: Scalar) -> str:
     return f"'{text}'"
 
 
-def comparison_sql(column: str, comparison: Comparison) -> str:
-    """`column <operator> operand`; NULL where the column is NULL, except for `known`."""
+def comparison_sql(column: str, comparison: Comparison, of_type: str = "any") -> str:
+    """`column <operator> operand`; NULL where the column is NULL, except for `known`.
+
+    A time is compared by its local date; what is relative to as-of reads a column `as_of`.
+    """
     operator, operand = comparison.operator, comparison.operand
     if operator == "known":
         return f"{column} is {'not ' if operand else ''}null"
+    if operator in DATE_OPERATORS:
+        return _relative_sql(column, comparison, of_type)
+    if of_type == "time":
+        column = f"{{{{ local_date('{column}') }}}}"
     if isinstance(operand, tuple):
-        if operator == "between":
-            return f"{column} between {literal(operand[0])} and {literal(operand[1])}"
-        listed = ", ".join(literal(value) for value in operand)
-        return f"{column} {'in' if operator == 'in' else 'not in'} ({listed})"
-    if operator == "at_most_if_any":
-        return f"{column} > 0 and {column} <= {literal(operand)}"
+        return _several_sql(column, operator, operand)
+    if operator == "contains":
+        return _several_sql(column, operator, (operand,))
     if isinstance(operand, bool) and operator in ("is", "is_not"):
         return column if operand == (operator == "is") else f"not {column}"
-    return f"{column} {_SYMBOLS[operator]} {literal(operand)}"
+    at_all = f"{column} > 0 and " if operator == "at_most_if_any" else ""
+    return f"{at_all}{column} {_SYMBOLS[operator]} {literal(operand)}"
 
 
-def rule_sql(rule: Rule, plan: Plan) -> str:
-    """The value of a rule, over one row per person with every measure, attribute and parent tag."""
-    if isinstance(rule, Preference):
-        return plan.column(rule)
-    if isinstance(rule, Layers):
-        layers = reversed(rule.layers) if rule.last_wins else rule.layers
-        cases = [
-            f"when {condition_sql(layer.when, plan)} then {literal(layer.value)}"
-            for layer in layers
-        ]
-        otherwise = f" else {literal(rule.otherwise)}" if rule.otherwise is not None else ""
-        return f"case {' '.join(cases)}{otherwise} end"
-    if isinstance(rule, Banded):
-        return _banded_sql(rule, plan)
-    return condition_sql(rule, plan)
+def _several_sql(column: str, operator: str, operands: tuple[Scalar, ...]) -> str:
+    if operator == "between":
+        return f"{column} between {literal(operands[0])} and {literal(operands[1])}"
+    if operator in LIST_OPERATORS:
+        tests = [f"array_contains({column}, {literal(item)})" for item in operands]
+        return f"({(' and ' if operator == 'contains_all' else ' or ').join(tests)})"
+    listed = ", ".join(literal(value) for value in operands)
+    return f"{column} {'in' if operator == 'in' else 'not in'} ({listed})"
 
 
 def condition_sql(condition: Condition, plan: Plan) -> str:
@@ -95,13 +91,16 @@ def condition_sql(condition: Condition, plan: Plan) -> str:
     if isinstance(condition, Not):
         return f"not ({condition_sql(condition.condition, plan)})"
     if isinstance(condition, Attribute):
-        return _never_null(f"profile__{condition.name}", condition.comparison)
+        of_type: str = PROFILE[condition.name].type
+        return _never_null(f"profile__{condition.name}", condition.comparison, of_type)
     if isinstance(condition, OtherTag):
-        return _never_null(condition.tag_id, condition.comparison)
+        # of tags only a date can be compared by a date operator
+        is_date = condition.comparison.operator in DATE_OPERATORS
+        return _never_null(condition.tag_id, condition.comparison, "date" if is_date else "any")
     column = plan.column(condition.measure)
-    if condition.measure.take in ZERO_WITHOUT_FACTS:
+    if default_of(condition.measure) is not None:
         return f"({comparison_sql(column, condition.comparison)})"
-    return _never_null(column, condition.comparison)
+    return _never_null(column, condition.comparison, measure_type(condition.measure))
 
 
 def attribute_sql(name: str) -> str:
@@ -109,21 +108,22 @@ def attribute_sql(name: str) -> str:
     return PROFILE[name].sql
 
 
-def _banded_sql(rule: Banded, plan: Plan) -> str:
-    column = plan.column(rule.measure)
-    if not rule.bands:
-        is_time = measure_type(rule.measure) == "time"
-        return f"{{{{ local_date('{column}') }}}}" if is_time else column
-    otherwise = literal(rule.otherwise) if rule.otherwise is not None else "null"
-    cases = [f"when {column} is null then {otherwise}"]
-    for band in rule.bands:
-        test = (
-            f"when {column} <= {literal(band.at_most)} then" if band.at_most is not None else "else"
-        )
-        cases.append(f"{test} {literal(band.value)}")
-    return f"case {' '.join(cases)} end"
+def _relative_sql(column: str, comparison: Comparison, of_type: str) -> str:
+    """A date of a person beside the local day of as-of."""
+    day = f"local_date('{column}')" if of_type == "time" else f"'{column}'"
+    ago = f"{{{{ dbt.datediff({day}, local_date('as_of'), 'day') }}}}"
+    number = literal(comparison.operand) if not isinstance(comparison.operand, tuple) else ""
+    return {
+        "within_last_days": f"{ago} between 0 and {number}",
+        "within_next_days": f"{ago} between -{number} and 0",
+        "more_than_days_ago": f"{ago} > {number}",
+        "more_than_days_ahead": f"{ago} < -{number}",
+        "anniversary_within_days": (
+            f"{{{{ days_to_anniversary({day}, local_date('as_of')) }}}} <= {number}"
+        ),
+    }[comparison.operator]
 
 
-def _never_null(column: str, comparison: Comparison) -> str:
-    test = comparison_sql(column, comparison)
+def _never_null(column: str, comparison: Comparison, of_type: str) -> str:
+    test = comparison_sql(column, comparison, of_type)
     return f"({test})" if comparison.operator == "known" else f"coalesce({test}, false)"

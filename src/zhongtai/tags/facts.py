@@ -2,9 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 ColumnType = Literal["text", "integer", "boolean", "time", "date"]
+
+
+# when a fact happened, as Asia/Shanghai reads the clock: 0 to 23, and 1 (Monday) to 7
+LOCAL_COLUMNS: Mapping[str, ColumnType] = {"local_hour": "integer", "local_weekday": "integer"}
 
 
 @dataclass(frozen=True)
@@ -17,17 +22,23 @@ class Fact:
     source: str
     columns: Mapping[str, ColumnType]
 
+    @cached_property
+    def types(self) -> Mapping[str, ColumnType]:
+        """Every column that a tag may name, those read from the time included."""
+        return {**self.columns, **LOCAL_COLUMNS}
+
 
 @dataclass(frozen=True)
 class Property:
     """An attribute of a person: SQL over `dim_users` (alias users, with `as_of`), and its type.
 
-    Of personal data a tag may only ask whether it is known.
+    Of personal data a tag may only ask whether it is known, and what `also_allowed` names.
     """
 
     type: ColumnType
     sql: str
     is_personal: bool = False
+    also_allowed: tuple[str, ...] = ()
 
 
 FACTS: Mapping[str, Fact] = {
@@ -80,6 +91,9 @@ FACTS: Mapping[str, Fact] = {
         Fact("manual_tags", "int_manual_tags", "updated_at", "crm.manual_tags", {
             "tag_id": "text", "value": "text", "is_set": "boolean",
         }),
+        Fact("imported_tags", "int_imported_tags", "updated_at", "seeds.tag_imports", {
+            "tag_id": "text", "value": "text", "is_set": "boolean",
+        }),
         Fact("vehicles", "bridge_user_vehicles", "valid_from", "dms.orders, dms.deliveries", {
             "role": "text", "valid_to": "time",
         }),
@@ -90,7 +104,12 @@ PROFILE: Mapping[str, Property] = {
     "name": Property("text", "users.name", is_personal=True),
     "mobile": Property("text", "users.mobile", is_personal=True),
     "email": Property("text", "users.email", is_personal=True),
-    "birth_date": Property("date", "users.birth_date", is_personal=True),
+    "birth_date": Property(
+        "date", "users.birth_date", is_personal=True, also_allowed=("anniversary_within_days",)
+    ),
+    "age": Property("integer", "{{ full_years('users.birth_date', local_date('users.as_of')) }}"),
+    "first_seen_at": Property("time", "users.first_seen_at"),
+    "last_seen_at": Property("time", "users.last_seen_at"),
     "gender": Property("text", "users.gender"),
     "province": Property("text", "users.province"),
     "city": Property("text", "users.city"),

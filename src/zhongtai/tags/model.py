@@ -1,77 +1,39 @@
-"""What a tag is: its declaration, its conditions and the measures they rest on."""
+"""What a tag is: its declaration, its conditions and what they measure. docs/tags.md explains."""
 
 from dataclasses import dataclass, field
-from datetime import date
 from functools import cached_property
 from pathlib import Path
 from typing import Literal
 
-Scalar = str | int | float | bool | date
-Kind = Literal["rule", "lifecycle", "metric", "first_last", "preference", "composite", "manual"]
-ValueType = Literal["boolean", "text", "integer", "number", "date"]
+from zhongtai.tags.wants import (
+    Comparison,
+    Distribution,
+    Measure,
+    Preference,
+    Query,
+    Scalar,
+    Score,
+    Sequence,
+    ValueList,
+    Wanted,
+)
+
+Kind = Literal[
+    "rule", "lifecycle", "metric", "first_last", "preference", "distribution", "rfm", "sequence",
+    "composite", "list", "share", "sql", "manual", "import", "control", "predictive",
+]  # fmt: skip
+ValueType = Literal["boolean", "text", "integer", "number", "date", "list", "shares"]
 Status = Literal["draft", "in_review", "published", "inactive", "retired"]
 Consent = Literal["none", "marketing", "personalisation"]
 
-KINDS = ("rule", "lifecycle", "metric", "first_last", "preference", "composite", "manual")
-VALUE_TYPES = ("boolean", "text", "integer", "number", "date")
+KINDS = (
+    "rule", "lifecycle", "metric", "first_last", "preference", "distribution", "rfm", "sequence",
+    "composite", "list", "share", "sql", "manual", "import", "control", "predictive",
+)  # fmt: skip
+# a list is several texts; shares are a JSON object of texts and their shares, largest first
+VALUE_TYPES = ("boolean", "text", "integer", "number", "date", "list", "shares")
 STATUSES = ("draft", "in_review", "published", "inactive", "retired")
 CONSENTS = ("none", "marketing", "personalisation")
-TIES = ("latest", "alphabetical")
-
-# `at_most` counts people who never did it; `at_most_if_any` asks for at least once.
-OPERATORS = (
-    "is", "is_not", "in", "not_in", "at_least", "at_most", "at_most_if_any", "more_than",
-    "less_than", "between", "known",
-)  # fmt: skip
-TAKES = (
-    "count", "active_days", "distinct", "sum", "min", "max", "average", "first", "last",
-    "days_since_first", "days_since_last",
-)  # fmt: skip
-TAKES_OF_A_COLUMN = ("distinct", "sum", "min", "max", "average", "first", "last")
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """`<something> operator operand`; unknown values compare as false."""
-
-    operator: str
-    operand: Scalar | tuple[Scalar, ...]
-
-
-@dataclass(frozen=True)
-class Filter:
-    """A fact counts only where its column compares so."""
-
-    column: str
-    comparison: Comparison
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One number, time or text per person, taken from one fact table.
-
-    `within_days` looks back from as-of, half open; `per` takes the largest over a column's values.
-    """
-
-    fact: str
-    take: str
-    of: str | None = None
-    where: tuple[Filter, ...] = ()
-    within_days: int | None = None
-    per: str | None = None
-
-
-@dataclass(frozen=True)
-class Preference:
-    """The value of a column that a person's facts show most often (or with the largest sum)."""
-
-    fact: str
-    of: str
-    by: str | None
-    where: tuple[Filter, ...]
-    within_days: int | None
-    at_least: int
-    tie: str
 
 
 @dataclass(frozen=True)
@@ -105,9 +67,9 @@ class Attribute:
 
 @dataclass(frozen=True)
 class Measured:
-    """A condition on a measure."""
+    """A condition on a measure, or on a sequence."""
 
-    measure: Measure
+    measure: Measure | Sequence
     comparison: Comparison
 
 
@@ -140,8 +102,17 @@ class Layers:
 
 
 @dataclass(frozen=True)
+class Share:
+    """A part of a whole, 0 to 1; unknown where the whole is smaller than `at_least`."""
+
+    part: Measure
+    whole: Measure
+    at_least: int
+
+
+@dataclass(frozen=True)
 class Band:
-    """A name for measures up to `at_most`; None has no upper limit."""
+    """A name for values up to `at_most`; None has no upper limit."""
 
     value: str
     at_most: float | None
@@ -149,19 +120,73 @@ class Band:
 
 @dataclass(frozen=True)
 class Banded:
-    """A measure, cut into bands from the lowest up; without bands the measure itself."""
+    """A measure or share, cut into bands from the lowest up; without bands the value itself.
+
+    `by_quantile` bands end at quantiles of the values of all persons for whom it is known.
+    """
+
+    measure: Measure | Share
+    bands: tuple[Band, ...]
+    otherwise: str | None
+    by_quantile: bool = False
+
+
+@dataclass(frozen=True)
+class Converted:
+    """A text that was set from outside, read as the value type; unknown where it is none."""
 
     measure: Measure
-    bands: tuple[Band, ...]
+    value_type: str
+
+
+@dataclass(frozen=True)
+class Given:
+    """The value is what is wanted itself."""
+
+    wanted: Preference | ValueList | Distribution | Sequence | Score | Query
+
+
+@dataclass(frozen=True)
+class Rfm:
+    """Recency, frequency and money, each high or low: eight classes, for who has any fact.
+
+    `cut_by` says what `cuts` are (recency, frequency, money): limits, or quantiles over everyone
+    with such facts; for `mean` there are none.
+    """
+
+    recency: Measure
+    frequency: Measure
+    money: Measure
+    cut_by: str
+    cuts: tuple[float, ...]
     otherwise: str | None
 
 
-Rule = Condition | Layers | Banded | Preference
+@dataclass(frozen=True)
+class Arm:
+    """A part of everyone, from 0 to 1, and the value that it gets."""
+
+    value: Scalar
+    share: float
+
+
+@dataclass(frozen=True)
+class Split:
+    """Everyone at random, but for ever: by the digest of the salt and the one_id."""
+
+    salt: str
+    arms: tuple[Arm, ...]
+
+
+Rule = Condition | Layers | Banded | Converted | Given | Rfm | Split
 
 
 @dataclass(frozen=True)
 class Tag:
-    """One declared tag. `ttl_days` and `history_days` are days, None for unlimited."""
+    """One declared tag. `ttl_days` and `history_days` are days, None for unlimited.
+
+    `declared` is what the declaration says of the value, as canonical JSON: its version.
+    """
 
     tag_id: str
     name_zh: str
@@ -177,6 +202,7 @@ class Tag:
     exclusive_group: str | None
     ttl_days: int | None
     history_days: int
+    declared: str
     file: Path = field(compare=False)
     line: int = field(compare=False)
 
@@ -201,12 +227,9 @@ class Tag:
         return tuple(dict.fromkeys(c.tag_id for c in leaves(self.rule) if isinstance(c, OtherTag)))
 
     @cached_property
-    def measures(self) -> tuple[Measure, ...]:
-        """The measures that the rule rests on, each once."""
-        if isinstance(self.rule, Banded):
-            return (self.rule.measure,)
-        found = (c.measure for c in leaves(self.rule) if isinstance(c, Measured))
-        return tuple(dict.fromkeys(found))
+    def wanted(self) -> tuple[Wanted, ...]:
+        """What must be measured of a person for the rule, each once."""
+        return tuple(dict.fromkeys(_wanted(self.rule)))
 
 
 def leaves(rule: Rule) -> list[Condition]:
@@ -220,3 +243,16 @@ def leaves(rule: Rule) -> list[Condition]:
     if isinstance(rule, Attribute | Measured | OtherTag):
         return [rule]
     return []
+
+
+def _wanted(rule: Rule) -> list[Wanted]:
+    if isinstance(rule, Given):
+        return [rule.wanted]
+    if isinstance(rule, Converted):
+        return [rule.measure]
+    if isinstance(rule, Rfm):
+        return [rule.recency, rule.frequency, rule.money]
+    if isinstance(rule, Banded):
+        share = rule.measure
+        return [share.part, share.whole] if isinstance(share, Share) else [share]
+    return [leaf.measure for leaf in leaves(rule) if isinstance(leaf, Measured)]

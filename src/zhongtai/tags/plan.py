@@ -1,41 +1,55 @@
-"""The scan plan: every measure of every tag, gathered so that each fact table is read once.
+"""The scan plan: what all tags want to know, gathered so that each fact table is read once.
 
-Filtered aggregates share one statement per fact table; what must be ordered (first, last) and what
-is counted per value of a column (preferences, `per`) stand apart, because each costs a sort or a
-second grouping that the plain aggregates should not pay for.
+Filtered aggregates share one statement per fact table. What must be ordered (first, last), what is
+counted per value of a column (preferences, lists, shares of values, distinct values, `per`) and
+sequences stand apart, because each costs a sort or a second grouping that the plain aggregates
+should not pay for.
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 from zhongtai.tags.catalogue import Tags
 from zhongtai.tags.facts import FACTS, Fact
-from zhongtai.tags.model import Comparison, Filter, Measure, Preference
+from zhongtai.tags.wants import (
+    Absent,
+    Comparison,
+    Distribution,
+    Filter,
+    Measure,
+    Preference,
+    Query,
+    Score,
+    Sequence,
+    Step,
+    ValueList,
+    Wanted,
+    Window,
+)
 
-Shape = Literal["filtered", "ordered", "by_value"]
-Wanted = Measure | Preference
+Shape = Literal["filtered", "ordered", "by_value", "sequences", "scores", "query"]
 # a measure that counts is 0 for a person without any fact; any other is unknown
 ZERO_WITHOUT_FACTS = ("count", "active_days", "distinct", "sum")
+LOCAL_DAY = "happened_on"
 _LONGEST_NAME = 55
+_Key = tuple[str, Shape, str | None]
 
 
 @dataclass(frozen=True)
 class Scan:
-    """One generated model: the measures taken in one statement over one fact table."""
+    """One generated model: what is measured in one statement, a row per person.
 
-    fact: Fact
+    `facts` are the tables read, one but for sequences; `by` is the column of a shape by_value.
+    """
+
+    alias: str
     shape: Shape
-    by: str | None
+    facts: tuple[Fact, ...]
     columns: tuple[tuple[str, Wanted], ...]
-
-    @property
-    def alias(self) -> str:
-        """Short name of the scan: the fact, and what sets its statement apart."""
-        if self.shape == "by_value":
-            return f"{self.fact.name}_by_{self.by}"
-        return self.fact.name if self.shape == "filtered" else f"{self.fact.name}_ordered"
+    by: str | None = None
 
     @property
     def model(self) -> str:
@@ -51,46 +65,85 @@ class Plan:
 
     def column(self, wanted: Wanted) -> str:
         """Column of a measure where all scans are joined: `<scan>__<measure>`."""
-        for scan in self.scans:
-            for name, held in scan.columns:
-                if held == wanted:
-                    return f"{scan.alias}__{name}"
-        raise KeyError(wanted)
+        return self._places[wanted]
+
+    def has(self, wanted: Wanted) -> bool:
+        """Whether a scan measures it: a score is not measured where there is no table of scores."""
+        return wanted in self._places
+
+    @cached_property
+    def _places(self) -> Mapping[Wanted, str]:
+        return {
+            wanted: f"{scan.alias}__{name}" for scan in self.scans for name, wanted in scan.columns
+        }
 
 
 def plan_scans(tags: Tags) -> Plan:
     """The scans that give every published tag what it needs, in the order of the facts."""
-    gathered: dict[tuple[str, Shape, str | None], dict[Wanted, None]] = {}
-    for wanted in _wanted(tags):
-        gathered.setdefault(_statement_of(wanted), {})[wanted] = None
-    order = list(FACTS)
-    scans = []
-    for key in sorted(gathered, key=lambda k: (order.index(k[0]), k[1], k[2] or "")):
-        fact, shape, by = key
-        scans.append(Scan(FACTS[fact], shape, by, tuple(_named(gathered[key]))))
-    return Plan(tuple(scans))
-
-
-def _wanted(tags: Tags) -> Iterable[Wanted]:
+    gathered: dict[_Key, dict[Wanted, None]] = {}
     for tag in tags.published:
-        yield from tag.measures
-        if isinstance(tag.rule, Preference):
-            yield tag.rule
+        for wanted in tag.wanted:
+            if tags.has_scores or not isinstance(wanted, Score):
+                gathered.setdefault(_statement_of(wanted), {})[wanted] = None
+    order = [*FACTS, "sequences", "scores", "sql"]
+    keys = sorted(gathered, key=lambda k: (order.index(k[0]), k[1], k[2] or ""))
+    return Plan(tuple(_scan(key, gathered[key]) for key in keys))
 
 
-def _statement_of(wanted: Wanted) -> tuple[str, Shape, str | None]:
-    if isinstance(wanted, Preference):
+def default_of(wanted: Wanted) -> str | None:
+    """SQL of the value of a person without any fact; None where it is unknown."""
+    if isinstance(wanted, Sequence):
+        return {"completed": "false", "reached": "0", "last_on": None}[wanted.give]
+    return "0" if getattr(wanted, "take", None) in ZERO_WITHOUT_FACTS else None
+
+
+def is_days_since(wanted: Wanted) -> bool:
+    """Whether the scan keeps a day, from which the days to as-of are counted at the end."""
+    return isinstance(wanted, Measure) and wanted.take.startswith("days_since")
+
+
+def steps_of(sequence: Sequence) -> tuple[Step | Absent, ...]:
+    """Every kind of fact that a sequence speaks of."""
+    inner: list[Step | Absent] = []
+    for step in sequence.steps:
+        inner += [step, *step.without]
+    return (*inner, *sequence.without)
+
+
+def _scan(key: _Key, wanted: Iterable[Wanted]) -> Scan:
+    name, shape, by = key
+    columns = tuple(_named(wanted))
+    if shape == "sequences":
+        read = {part.fact for _, s in columns if isinstance(s, Sequence) for part in steps_of(s)}
+        return Scan(name, shape, tuple(FACTS[fact] for fact in FACTS if fact in read), columns)
+    if shape == "scores":
+        return Scan(name, shape, (), columns)
+    if shape == "query":
+        return Scan(f"sql_{by}", shape, (), columns)
+    suffix = {"filtered": "", "ordered": "_ordered", "by_value": f"_by_{by}"}[shape]
+    return Scan(f"{name}{suffix}", shape, (FACTS[name],), columns, by)
+
+
+def _statement_of(wanted: Wanted) -> _Key:
+    if isinstance(wanted, Sequence):
+        return "sequences", "sequences", None
+    if isinstance(wanted, Score):
+        return "scores", "scores", None
+    if isinstance(wanted, Query):
+        return "sql", "query", wanted.tag_id
+    if not isinstance(wanted, Measure):
         return wanted.fact, "by_value", wanted.of
-    if wanted.per:
-        return wanted.fact, "by_value", wanted.per
-    return wanted.fact, "ordered" if wanted.take in ("first", "last") else "filtered", None
+    if wanted.take in ("first", "last"):
+        return wanted.fact, "ordered", None
+    by = {"active_days": LOCAL_DAY, "distinct": wanted.of}.get(wanted.take, wanted.per)
+    return wanted.fact, "by_value" if by else "filtered", by
 
 
 def _named(wanted: Iterable[Wanted]) -> Iterable[tuple[str, Wanted]]:
     """Each measure with a readable name; a hash tells apart what would read alike."""
     taken: set[str] = set()
     for measure in wanted:
-        name = _name(measure)
+        name = _name(measure).lower()
         if name in taken or len(name) > _LONGEST_NAME:
             digest = hashlib.sha256(repr(measure).encode()).hexdigest()[:6]
             name = f"{name[:_LONGEST_NAME]}_{digest}"
@@ -99,15 +152,38 @@ def _named(wanted: Iterable[Wanted]) -> Iterable[tuple[str, Wanted]]:
 
 
 def _name(wanted: Wanted) -> str:
+    if isinstance(wanted, Query):
+        return "value"
+    if isinstance(wanted, Score):
+        return f"{wanted.give}_{hashlib.sha256(wanted.model.encode()).hexdigest()[:6]}"
+    if isinstance(wanted, Sequence):
+        steps = [_selection_name(step.where) or step.fact for step in wanted.steps]
+        words = [wanted.give, "_then_".join(steps), _window_name(wanted.window)]
+        return "_".join(word for word in words if word)
     if isinstance(wanted, Preference):
         words = ["preferred", wanted.tie if wanted.tie != "latest" else "", wanted.by or ""]
+    elif isinstance(wanted, ValueList | Distribution):
+        words = ["list" if isinstance(wanted, ValueList) else "shares", wanted.by or ""]
     else:
         words = [wanted.take, wanted.of or ""]
         if wanted.per:
             words.insert(0, "largest")
-    words += [_filter_name(f) for f in wanted.where]
-    words.append(f"{wanted.within_days}d" if wanted.within_days else "")
+    words += [_selection_name(wanted.where), _window_name(wanted.window)]
     return "_".join(word for word in words if word)
+
+
+def _window_name(window: Window) -> str:
+    words = [
+        f"{window.from_days}d" if window.from_days else "",
+        f"before_{window.to_days}d" if window.to_days else "",
+        f"since_{window.since:%Y%m%d}" if window.since else "",
+        f"until_{window.until:%Y%m%d}" if window.until else "",
+    ]
+    return "_".join(word for word in words if word)
+
+
+def _selection_name(where: tuple[Filter, ...]) -> str:
+    return "_".join(_filter_name(condition) for condition in where)
 
 
 def _filter_name(condition: Filter) -> str:

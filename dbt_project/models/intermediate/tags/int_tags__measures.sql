@@ -5,17 +5,18 @@
 with users as (select *, {{ as_of() }} as as_of from {{ ref('dim_users') }})
 select
     users.one_id,
+    users.as_of,
     users.allows_marketing as profile__allows_marketing,
     users.is_owner as profile__is_owner,
     users.is_partner as profile__is_partner,
     users.is_staff as profile__is_staff,
     users.mobile as profile__mobile,
+    coalesce(events_by_happened_on.active_days_30d, 0) as events_by_happened_on__active_days_30d,
     coalesce(events_by_series_code.largest_count_view_series_30d, 0) as events_by_series_code__largest_count_view_series_30d,
-    events_by_series_code.preferred_view_series_or_view_config_or_compare_series__b1a3fb as events_by_series_code__preferred_view_series_or_view_config_or_compare_series__b1a3fb,
-    coalesce(events.active_days_30d, 0) as events__active_days_30d,
-    events.days_since_last as events__days_since_last,
-    coalesce(events.distinct_source_90d, 0) as events__distinct_source_90d,
-    coalesce(events.count_like_content_or_share_content_or_community_post_3_9c9abf, 0) as events__count_like_content_or_share_content_or_community_post_3_9c9abf,
+    events_by_series_code.preferred_view_series_or_view_config_or_compare_series__62d4a8 as events_by_series_code__preferred_view_series_or_view_config_or_compare_series__62d4a8,
+    coalesce(events_by_source.distinct_source_90d, 0) as events_by_source__distinct_source_90d,
+    cast({{ dbt.datediff('events.day_of_last', local_date('users.as_of'), 'day') }} as bigint) as events__days_since_last,
+    coalesce(events.count_like_content_or_share_content_or_community_post_3_63ad7b, 0) as events__count_like_content_or_share_content_or_community_post_3_63ad7b,
     coalesce(events.count_view_content_30d, 0) as events__count_view_content_30d,
     coalesce(events.count_click_finance_30d, 0) as events__count_click_finance_30d,
     coalesce(events.count_view_config_or_compare_series_30d, 0) as events__count_view_config_or_compare_series_30d,
@@ -30,20 +31,22 @@ select
     orders.max_price_fen_not_is_cancelled as orders__max_price_fen_not_is_cancelled,
     coalesce(store_visits.count, 0) as store_visits__count,
     coalesce(test_drives.count, 0) as test_drives__count,
-    service_visits.days_since_last as service_visits__days_since_last,
+    cast({{ dbt.datediff('service_visits.day_of_last', local_date('users.as_of'), 'day') }} as bigint) as service_visits__days_since_last,
     coalesce(addon_sales.count_product_type_in_refunded_at_unknown, 0) as addon_sales__count_product_type_in_refunded_at_unknown,
     coalesce(complaints.count_closed_at_unknown, 0) as complaints__count_closed_at_unknown,
     surveys_ordered.last_recommend_score_365d as surveys_ordered__last_recommend_score_365d,
     coalesce(wecom.count_deleted_at_unknown, 0) as wecom__count_deleted_at_unknown,
     coalesce(referrals.count_status_is, 0) as referrals__count_status_is,
-    coalesce(manual_tags.count_vip_is_set, 0) as manual_tags__count_vip_is_set,
-    coalesce(manual_tags.count_key_account_is_set, 0) as manual_tags__count_key_account_is_set,
-    coalesce(manual_tags.count_media_is_set, 0) as manual_tags__count_media_is_set,
-    coalesce(manual_tags.count_do_not_disturb_is_set, 0) as manual_tags__count_do_not_disturb_is_set,
+    coalesce(manual_tags.count_is_set_vip, 0) as manual_tags__count_is_set_vip,
+    coalesce(manual_tags.count_is_set_key_account, 0) as manual_tags__count_is_set_key_account,
+    coalesce(manual_tags.count_is_set_media, 0) as manual_tags__count_is_set_media,
+    coalesce(manual_tags.count_is_set_do_not_disturb, 0) as manual_tags__count_is_set_do_not_disturb,
     manual_tags_ordered.last_value_care_level as manual_tags_ordered__last_value_care_level,
-    vehicles.days_since_last_owner_valid_to_unknown as vehicles__days_since_last_owner_valid_to_unknown
+    cast({{ dbt.datediff('vehicles.day_of_last_owner_valid_to_unknown', local_date('users.as_of'), 'day') }} as bigint) as vehicles__days_since_last_owner_valid_to_unknown
 from users
+left join {{ ref('int_tags__events_by_happened_on') }} as events_by_happened_on on events_by_happened_on.one_id = users.one_id
 left join {{ ref('int_tags__events_by_series_code') }} as events_by_series_code on events_by_series_code.one_id = users.one_id
+left join {{ ref('int_tags__events_by_source') }} as events_by_source on events_by_source.one_id = users.one_id
 left join {{ ref('int_tags__events') }} as events on events.one_id = users.one_id
 left join {{ ref('int_tags__events_ordered') }} as events_ordered on events_ordered.one_id = users.one_id
 left join {{ ref('int_tags__leads') }} as leads on leads.one_id = users.one_id

@@ -11,7 +11,9 @@ with
             held.tag_id,
             held.one_id,
             case
-                when tags.value_type in ('boolean', 'text') then held.value else '(any)'
+                when tags.value_type in ('boolean', 'text', 'list')
+                then held.value
+                else '(any)'
             end as value
         from {{ ref("fct_user_tags") }} as held
         inner join tags on tags.tag_id = held.tag_id

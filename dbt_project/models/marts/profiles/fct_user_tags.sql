@@ -26,7 +26,7 @@ select
     held.value,
     coalesce(least(history.valid_from, {{ as_of() }}), {{ as_of() }}) as valid_from,
     cast(null as timestamp) as valid_to,
-    case when tags.kind = 'manual' then 'manual' else 'rule' end as source
+    case when tags.kind in ('manual', 'import') then tags.kind else 'rule' end as source
 from held
 inner join {{ ref("dim_tags") }} as tags on tags.tag_id = held.tag_id
 left join
