@@ -12,7 +12,13 @@ from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.runs import Run
 from zhongtai.settings import Settings, temporary_environment
-from zhongtai.warehouse import forget_staging, lake_protocol, prepare, record_staged
+from zhongtai.warehouse import (
+    forget_staging,
+    lake_protocol,
+    list_unstaged,
+    prepare,
+    record_staged,
+)
 
 SELECTORS = ("staging", "evidence", "profiles", "tags", "metrics")
 _FAILED = ("error", "fail", "runtime error", "partial success")
@@ -21,7 +27,7 @@ _STAGING_MODEL = "model.zhongtai.stg_"
 
 @dataclass(frozen=True)
 class NodeResult:
-    """What became of one seed, model or test. `seconds` is wall time."""
+    """What became of one seed, model or test. `seconds` is wall time, `parents` what it reads."""
 
     node: str
     resource_type: str
@@ -29,6 +35,7 @@ class NodeResult:
     seconds: float
     rows_affected: int | None
     message: str | None
+    parents: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,8 @@ def run_dbt(
         prepare(settings, load_contracts(settings.project_dir), run)
     started = time.monotonic()
     # the tests of models are of their code alone: `make test` runs them, a run need not
-    arguments = ["build", "--selector", selector, "--exclude-resource-type", "unit_test"]
+    arguments = ["build", *_choose_nodes(settings, selector)]
+    arguments += ["--exclude-resource-type", "unit_test"]
     result = _invoke(settings, [*arguments, *(["--full-refresh"] if full_refresh else [])])
     nodes = tuple(_node_result(node) for node in getattr(result.result, "results", None) or ())
     report = TransformReport(selector, time.monotonic() - started, nodes)
@@ -70,6 +78,14 @@ def run_dbt(
     if not result.success:
         raise _refusal(selector, result.exception)
     return report
+
+
+def _choose_nodes(settings: Settings, selector: str) -> list[str]:
+    """What dbt is to build: of staging only the tables that have something to see."""
+    if selector != "staging":
+        return ["--selector", selector]
+    models = [f"stg_{table}" for table in list_unstaged(settings)]
+    return ["--indirect-selection", "buildable", "--select", "path:../seeds", *models]
 
 
 def parse_project(settings: Settings) -> Path:
@@ -136,6 +152,7 @@ def _node_result(result: Any) -> NodeResult:
         seconds=result.execution_time,
         rows_affected=rows if isinstance(rows, int) and rows >= 0 else None,
         message=without_values(result.message) if result.message else None,
+        parents=tuple(result.node.depends_on_nodes),
     )
 
 
@@ -164,10 +181,17 @@ def _record(settings: Settings, run: Run, report: TransformReport) -> None:
 
 
 def _staged_tables(report: TransformReport) -> list[str]:
+    """Raw tables whose staging model was built and passed its tests.
+
+    A table with a test that failed is built and tested again by the next run, whatever arrives.
+    """
+    doubted = {parent for node in report.failed for parent in node.parents}
     return [
         node.node.removeprefix(_STAGING_MODEL)
         for node in report.nodes
-        if node.node.startswith(_STAGING_MODEL) and node.status == "success"
+        if node.node.startswith(_STAGING_MODEL)
+        and node.status == "success"
+        and node.node not in doubted
     ]
 
 

@@ -1,6 +1,5 @@
 """The working DuckDB file: one writer, no readers, disposable; what dbt finds in it."""
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pyarrow as pa
 
+from zhongtai import staging_state
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.database import connect
 from zhongtai.ingest.parts import Lake, find_lost
 from zhongtai.runs import Run
-from zhongtai.scaffold import model_file
 from zhongtai.settings import Settings
 
 if TYPE_CHECKING:
@@ -45,13 +44,10 @@ _DELIVERY_ORDER = (
     "concat(to_char(exported_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), e'\\t',"
     " file, e'\\t', lpad(sequence::text, 19, '0')) as delivery_order"
 )
-# Code that decides what a staging table holds; with other code the table is built anew.
-_STAGING_CODE = ("macros/cleaning", "macros/engine", "macros/schema", "macros/staging")
 # A row rule that is judged once persons are known. Its models read every row that was delivered, in
 # a view beside the one of the parts that staging has not seen.
 _JUDGED_LATE = "shared_value"
 _EVERY_ROW = "__every_row"
-_STAGING_SEEDS = ("null_words.csv", "placeholder_mobiles.csv")
 _ARROW_TYPES = {
     16: pa.bool_(),
     20: pa.int64(),
@@ -133,11 +129,12 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
             _mirror(ledger, build, table)
         _write_known_values(build, contracts)
         _write_contracts(build, contracts)
-        _create_staging_state(build)
+        staging_state.create(build)
         for contract in contracts.values():
-            fingerprint = _fingerprint(settings, contract)
+            fingerprint = staging_state.fingerprint(settings.project_dir, contract)
             parts = _parts(ledger, contract)
-            staged = _staged_marks(build, contract, fingerprint, parts)
+            standing = {part.mark for part in parts}
+            staged = staging_state.keep_staged(build, contract.table, fingerprint, standing)
             unseen = [part for part in parts if part.mark not in staged]
             lake.refuse_lost((p.path for p in unseen), {p.path: p.file for p in unseen})
             _create_raw_view(settings, build, contract, unseen)
@@ -146,7 +143,8 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
                 lost = find_lost(lake.inspect(part.path for part in parts))
                 readable = [part for part in parts if part.path not in lost]
                 _create_raw_view(settings, build, contract, readable, _EVERY_ROW)
-            _expect(build, contract, fingerprint, unseen)
+            marks = [part.mark for part in unseen]
+            staging_state.expect(build, contract.table, fingerprint, marks)
         build.execute("commit")
 
 
@@ -173,20 +171,7 @@ def record_staged(settings: Settings, tables: Iterable[str]) -> None:
     """
     with open_build(settings) as build:
         build.execute("begin")
-        for table in tables:
-            build.execute(
-                "insert into meta.staged_parts select table_name, part from meta.expected_parts"
-                " where table_name = $table and part is not null"
-                " except select table_name, part from meta.staged_parts where table_name = $table",
-                {"table": table},
-            )
-            build.execute("delete from meta.staged_models where table_name = ?", [table])
-            build.execute(
-                "insert into meta.staged_models select distinct table_name, fingerprint"
-                " from meta.expected_parts where table_name = ?",
-                [table],
-            )
-            build.execute("delete from meta.expected_parts where table_name = ?", [table])
+        staging_state.record(build, tables)
         build.execute("commit")
 
 
@@ -197,12 +182,17 @@ def forget_staging(settings: Settings, tables: Iterable[str] | None = None) -> N
     """
     with open_build(settings) as build:
         build.execute("create schema if not exists meta")
-        _create_staging_state(build)
-        if tables is None:
-            found = build.execute("select table_name from meta.staged_models").fetchall()
-            tables = [row[0] for row in found]
-        for table in tables:
-            _drop_staging_table(build, table)
+        staging_state.create(build)
+        staging_state.forget(build, tables)
+
+
+def list_unstaged(settings: Settings) -> list[str]:
+    """Raw tables (`crm__leads`) whose staging table is missing or has parts to see; sorted.
+
+    `prepare` has told which; the staging table of any other is as a build would leave it.
+    """
+    with open_build(settings, read_only=True) as build:
+        return staging_state.list_unstaged(build)
 
 
 def _mirror(ledger: psycopg.Connection, build: "DuckDBPyConnection", table: str) -> None:
@@ -263,33 +253,6 @@ def _write_contracts(build: "DuckDBPyConnection", contracts: Contracts) -> None:
     )
 
 
-def _create_staging_state(build: "DuckDBPyConnection") -> None:
-    """Which parts each staging table has seen, which code built it, and what a run will add."""
-    build.execute("create table if not exists meta.staged_parts (table_name text, part text)")
-    build.execute(
-        "create table if not exists meta.staged_models (table_name text, fingerprint text)"
-    )
-    build.execute(
-        "create table if not exists meta.expected_parts"
-        " (table_name text, fingerprint text, part text)"
-    )
-
-
-def _fingerprint(settings: Settings, contract: Contract) -> str:
-    """A digest of everything but the data that decides what the staging table holds."""
-    project = settings.project_dir
-    folders = (project / "dbt_project" / folder for folder in _STAGING_CODE)
-    files = [
-        *sorted(file for folder in folders for file in folder.rglob("*.sql")),
-        *(project / "seeds" / name for name in _STAGING_SEEDS),
-        model_file(project, contract),
-    ]
-    digest = hashlib.sha256(contract.content_hash.encode())
-    for file in files:
-        digest.update(file.read_bytes() if file.exists() else b"")
-    return digest.hexdigest()
-
-
 def _parts(ledger: psycopg.Connection, contract: Contract) -> list[_Part]:
     found = ledger.execute(
         "select p.part, p.rows, d.contract_hash, d.file from ledger.parts p"
@@ -298,32 +261,6 @@ def _parts(ledger: psycopg.Connection, contract: Contract) -> list[_Part]:
         [contract.source, contract.entity],
     )
     return [_Part(*row) for row in found]
-
-
-def _staged_marks(
-    build: "DuckDBPyConnection", contract: Contract, fingerprint: str, parts: list[_Part]
-) -> set[str]:
-    """Marks of the parts that the staging table has seen; drops a table that cannot stand."""
-    table = contract.table
-    found = build.execute(
-        "select fingerprint from meta.staged_models where table_name = ?", [table]
-    ).fetchone()
-    built = build.execute(
-        "select 1 from information_schema.tables where table_schema = 'staging' and table_name = ?",
-        [f"stg_{table}"],
-    ).fetchone()
-    rows = build.execute("select part from meta.staged_parts where table_name = ?", [table])
-    staged = {row[0] for row in rows.fetchall()}
-    if built and found == (fingerprint,) and staged <= {part.mark for part in parts}:
-        return staged
-    _drop_staging_table(build, table)
-    return set()
-
-
-def _drop_staging_table(build: "DuckDBPyConnection", table: str) -> None:
-    build.execute(f"drop table if exists staging.stg_{table}")
-    for state in ("staged_parts", "staged_models"):
-        build.execute(f"delete from meta.{state} where table_name = ?", [table])  # noqa: S608  # names of our own
 
 
 def _create_raw_view(
@@ -371,18 +308,6 @@ def _read(settings: Settings, parts: list[_Part], one_schema: bool) -> str:
     files = ", ".join(_text(f"{settings.lake_url}/{part.path}") for part in parts)
     by_name = "" if one_schema else ", union_by_name = true"
     return f"read_parquet([{files}]{by_name})"
-
-
-def _expect(
-    build: "DuckDBPyConnection", contract: Contract, fingerprint: str, parts: list[_Part]
-) -> None:
-    """Note what the staging table will have seen once dbt has built it."""
-    build.execute("delete from meta.expected_parts where table_name = ?", [contract.table])
-    marks: list[str | None] = [part.mark for part in parts]
-    build.execute(
-        "insert into meta.expected_parts select $table, $fingerprint, unnest($marks::text[])",
-        {"table": contract.table, "fingerprint": fingerprint, "marks": marks or [None]},
-    )
 
 
 def _text(value: str | Path) -> str:

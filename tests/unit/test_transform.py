@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+import yaml
 
 from raw_parts import AS_OF, deliver
 from staging_project import copy_staging
@@ -55,7 +56,11 @@ def test_results_reach_the_ledger_and_a_second_run_stages_only_what_is_new(small
 
     deliver(small, run, rewards, [{"reward_id": "2", "updated_at": "2026-03-01"}], file="2.csv")
     warehouse.prepare(small, contracts, run)
-    run_dbt(small, run, "staging")
+    second = run_dbt(small, run, "staging")
+    built = {node.node.split(".")[2] for node in second.nodes if node.resource_type == "model"}
+    assert built == {"stg_partner__rewards"}
+    tested = {p for node in second.nodes if node.resource_type == "test" for p in node.parents}
+    assert [p for p in tested if ".stg_" in p] == ["model.zhongtai.stg_partner__rewards"]
     with warehouse.open_build(small) as build:
         staged = build.execute("select count(*) from staging.stg_partner__rewards").fetchone()
         seen = build.execute("select count(*) from meta.staged_parts").fetchone()
@@ -90,6 +95,34 @@ def test_a_failed_node_is_named_without_the_value_that_broke_it(
     with warehouse.open_build(small) as build:
         staged = build.execute("select table_name from meta.staged_models").fetchall()
     assert staged == [("dms__dealers",)]
+
+
+def test_a_table_whose_test_failed_is_built_and_tested_again_though_nothing_came(
+    small: Settings,
+) -> None:
+    properties = small.project_dir / "dbt_project/models/staging/partner/stg_partner__rewards.yml"
+    declared = yaml.safe_load(properties.read_text("utf-8"))
+    (state,) = (c for c in declared["models"][0]["columns"] if c["name"] == "status")
+    state["data_tests"] = ["not_null"]
+    properties.write_text(yaml.safe_dump(declared, allow_unicode=True), "utf-8")
+    contracts = load_contracts(small.project_dir)
+    with connect(small) as connection:
+        run = start_run(connection, "test", AS_OF)
+    row = {"reward_id": "1", "updated_at": "2026-03-01"}
+    deliver(small, run, contracts["partner.rewards"], [row], file="1.csv")
+    for _ in range(2):
+        warehouse.prepare(small, contracts, run)
+        with pytest.raises(ZhongtaiError, match="not_null_stg_partner__rewards_status"):
+            run_dbt(small, run, "staging")
+    deliver(
+        small,
+        run,
+        contracts["partner.rewards"],
+        [row | {"status": "1", "updated_at": "2026-03-02"}],
+        file="2.csv",
+    )
+    warehouse.prepare(small, contracts, run)
+    assert run_dbt(small, run, "staging").failed == ()
 
 
 def test_a_project_that_cannot_be_parsed_is_a_configuration_error(small: Settings) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from raw_parts import AS_OF, deliver
-from zhongtai import warehouse
+from zhongtai import staging_state, warehouse
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.database import connect
 from zhongtai.errors import ZhongtaiError
@@ -189,10 +189,25 @@ def test_a_staging_table_of_other_code_is_built_anew(
     deliver(settings, run, rewards, [{"reward_id": "1"}], file="1.csv")
     warehouse.prepare(settings, contracts, run)
     stage_as_dbt_would(settings)
-    monkeypatch.setattr(warehouse, "_STAGING_SEEDS", ())
+    monkeypatch.setattr(staging_state, "_SEEDS", ())
     warehouse.prepare(settings, contracts, run)
     assert reward_ids(settings) == ["1"]
     assert staging_tables(settings) == []
+
+
+def test_only_a_staging_table_that_is_missing_or_has_parts_to_see_is_to_be_built(
+    settings: Settings, contracts: Contracts, rewards: Contract, run: Run
+) -> None:
+    warehouse.prepare(settings, contracts, run)
+    assert warehouse.list_unstaged(settings) == sorted(c.table for c in contracts.values())
+    for contract in contracts.values():
+        stage_as_dbt_would(settings, contract.table)
+    assert warehouse.list_unstaged(settings) == []
+    warehouse.prepare(settings, contracts, run)
+    assert warehouse.list_unstaged(settings) == []
+    deliver(settings, run, rewards, [{"reward_id": "1"}], file="1.csv")
+    warehouse.prepare(settings, contracts, run)
+    assert warehouse.list_unstaged(settings) == ["partner__rewards"]
 
 
 def test_forgotten_staging_is_built_from_all_parts(

@@ -1,10 +1,11 @@
 """Draining the landing zone: every complete file is read, judged and recorded exactly once."""
 
 import queue
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cache, partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -77,7 +78,7 @@ class Workers:
     """A pool whose tasks each borrow a bench of their own."""
 
     pool: ThreadPoolExecutor
-    benches: "queue.SimpleQueue[Bench]"
+    benches: "queue.LifoQueue[Callable[[], Bench]]"
 
     def submit(self, delivery: Delivery) -> "Future[Judgement]":
         """Judge a delivery as soon as a bench is free."""
@@ -86,7 +87,7 @@ class Workers:
     def _judge(self, delivery: Delivery) -> Judgement:
         bench = self.benches.get()
         try:
-            return judge(bench, delivery)
+            return judge(bench(), delivery)
         finally:
             self.benches.put(bench)
 
@@ -97,13 +98,17 @@ def open_workers(settings: Settings, run: Run, folder: Path) -> Iterator[Workers
     zone = LandingZone(settings.landing_url)
     words = read_null_words(settings.project_dir)
     tags = read_tag_ids(settings.project_dir)
-    benches: queue.SimpleQueue[Bench] = queue.SimpleQueue()
-    with ExitStack() as stack:
+    # the bench that was used last is the next one: few files open few connections
+    benches: queue.LifoQueue[Callable[[], Bench]] = queue.LifoQueue()
+
+    def arrange(own: Path, connections: ExitStack) -> Bench:
+        own.mkdir()
+        duck = connections.enter_context(open_duckdb(settings, settings.threads))
+        return Bench(zone, own, duck, run.as_of, words, tags)
+
+    with ExitStack() as connections, ExitStack() as stack:
         for number in range(settings.threads):
-            duck = stack.enter_context(open_duckdb(settings, settings.threads))
-            own = folder / str(number)
-            own.mkdir()
-            benches.put(Bench(zone, own, duck, run.as_of, words, tags))
+            benches.put(cache(partial(arrange, folder / str(number), connections)))
         pool = ThreadPoolExecutor(settings.threads, thread_name_prefix="ingest")
         # on an error the files still in the queue are dropped: they will be found again
         stack.callback(pool.shutdown, wait=True, cancel_futures=True)

@@ -19,6 +19,8 @@ from zhongtai.readers.grid import Grid, cell_text, serial_texts
 from zhongtai.readers.records import int64_array, truth
 
 _BLOCK = 4 << 20
+# The first block is small: whoever looks for the header reads no more than that.
+_FIRST_BLOCK = 64 << 10
 _ROW_END = b"</row>"
 _CANONICAL = r"^(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])$"
 _CANONICAL_LENGTH = 16
@@ -44,9 +46,10 @@ def read_xml_grids(
 
     Raises Unusual, at any grid, where the XML is not as the common writers write it.
     """
-    rest, last = b"", 0
+    rest, last, size = b"", 0, _FIRST_BLOCK
     with archive.open(part) as file:
-        while block := file.read(_BLOCK):
+        while block := file.read(size):
+            size = _BLOCK
             data = rest + block if rest else block
             cut = data.rfind(_ROW_END) + len(_ROW_END)
             if cut < len(_ROW_END):
@@ -66,7 +69,8 @@ class _Scan:
     """One block of whole rows."""
 
     def __init__(self, data: bytes, shared: Any, styles: CellStyles, last: int) -> None:
-        if b"<!" in data or b"<rPh" in data or b":row" in data:
+        # a single byte is found many times as fast as several, and texts are elsewhere as a rule
+        if b":" in data and b":row" in data:
             raise Unusual
         self.data, self.shared, self.styles = data, shared, styles
         self.buffer = buffer = np.frombuffer(data + b"\0" * 8, np.uint8)
@@ -75,6 +79,8 @@ class _Scan:
         if len(self.opens) != len(self.closes) or (self.opens[1:] < self.closes[:-1]).any():
             raise Unusual
         kind, follows = buffer[self.opens + 1], buffer[self.opens + 2]
+        if (kind == ord("!")).any() or ((kind == ord("r")) & (follows == ord("P"))).any():
+            raise Unusual  # comments and sections; phonetic readings
         is_ended = (follows == ord(" ")) | (follows == ord(">"))
         self.is_row = (kind == ord("r")) & (follows == ord("o"))
         self.is_cell = (kind == ord("c")) & is_ended
@@ -200,7 +206,13 @@ def _meaning(attributes: str, styles: CellStyles) -> str:
 
 def _number_texts(texts: Any) -> Any:
     """Numbers without float noise or exponent; most are written so already."""
-    is_plain = truth(pc.match_substring_regex(texts, _CANONICAL))
+    is_plain = truth(pc.ascii_is_decimal(texts))
+    is_plain &= ~truth(pc.starts_with(texts, "0")) | truth(pc.equal(texts, "0"))
+    # whole numbers are told without a regular expression, ten times as fast
+    others = np.flatnonzero(~is_plain)
+    if len(others):
+        some = texts.take(int64_array(others))
+        is_plain[others] = truth(pc.match_substring_regex(some, _CANONICAL))
     is_plain &= truth(pc.less_equal(pc.binary_length(texts), _CANONICAL_LENGTH))
     odd = np.flatnonzero(~is_plain)
     if not len(odd):
