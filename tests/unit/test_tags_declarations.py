@@ -90,9 +90,11 @@ def test_a_changed_declaration_makes_its_models_stale_until_they_are_written(
     file.write_text(file.read_text("utf-8").replace("of: source,", "of: dealer_code,"), "utf-8")
     stale = {path.name for path in stale_models(settings)}
     assert {"int_tags__events_ordered.sql", "dim_tags.sql"} <= stale
-    (tmp_path / "seeds" / "tags" / "ownership.yml").unlink()
+    (tmp_path / "seeds" / "tags" / "referral.yml").unlink()
     removed = [p for p in write_models(settings, "测试", "另一列") if not p.exists()]
-    assert {"int_tags__complaints.sql", "int_tags__complaints.yml"} <= {p.name for p in removed}
+    assert {"int_tags__referrals_made.sql", "int_tags__referrals_made.yml"} <= {
+        p.name for p in removed
+    }
     assert stale_models(settings) == []
 
 

@@ -53,14 +53,15 @@ FACTS: Mapping[str, Fact] = {
             "entity": "text", "channel_1": "text", "channel_2": "text", "series_code": "text",
             "dealer_code": "text", "region": "text", "tier": "text", "status": "text",
             "is_test": "boolean", "is_staff": "boolean", "is_valid": "boolean",
-            "is_connected": "boolean", "visited_at": "time", "test_driven_at": "time",
-            "large_ordered_at": "time", "lost_at": "time", "lost_reason": "text",
-            "campaign_code": "text", "member_code": "text",
+            "is_called": "boolean", "is_connected": "boolean", "visited_at": "time",
+            "test_driven_at": "time", "large_ordered_at": "time", "lost_at": "time",
+            "lost_reason": "text", "campaign_code": "text", "member_code": "text",
         }),
         Fact("orders", "int_orders", "first_ordered_at", "dms.orders", {
             "series_code": "text", "dealer_code": "text", "is_cancelled": "boolean",
             "is_delivered": "boolean", "is_returned": "boolean", "large_ordered_at": "time",
             "locked_at": "time", "delivered_at": "time", "price_fen": "integer",
+            "payment_method": "text", "model_code": "text",
         }),
         Fact("store_visits", "int_store_visits", "arrived_at", "dms.store_visits", {
             "dealer_code": "text", "visit_kind": "text", "series_code": "text",
@@ -84,6 +85,12 @@ FACTS: Mapping[str, Fact] = {
         }),
         Fact("wecom", "int_wecom", "added_at", "crm.wecom_contacts", {
             "staff_id": "text", "deleted_at": "time",
+        }),
+        Fact("owner_contacts", "int_owner_contacts", "contacted_at", "crm.owner_contacts", {
+            "staff_id": "text", "method": "text", "purpose": "text", "is_proactive": "boolean",
+        }),
+        Fact("referrals_made", "int_referrals__made", "referred_at", "partner.referrals", {
+            "member_code": "text", "member_kind": "text", "order_no": "text", "status": "text",
         }),
         Fact("referrals", "int_referrals", "referred_at", "partner.referrals", {
             "member_code": "text", "channel": "text", "order_no": "text", "status": "text",

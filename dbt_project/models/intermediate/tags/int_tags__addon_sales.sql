@@ -11,13 +11,16 @@ facts as (
     select
         one_id,
         paid_at as happened_at,
-        product_type in ('软件订阅', '服务包') and refunded_at is null as test_1
+        amount_fen,
+        product_type in ('软件订阅', '服务包') and refunded_at is null as test_1,
+        refunded_at is null as test_2
     from {{ ref('int_addon_sales') }}
     cross join moment
     where one_id is not null and paid_at < {{ as_of() }}
 )
 select
     one_id,
-    count(*) filter (where test_1) as count_product_type_in_refunded_at_unknown
+    count(*) filter (where test_1) as count_product_type_in_refunded_at_unknown,
+    sum(amount_fen) filter (where test_2) as sum_amount_fen_refunded_at_unknown
 from facts
 group by one_id

@@ -4,20 +4,27 @@
 with
 moment as (
     select
-        as_of
+        as_of,
+        as_of - interval '365' day as days_ago_365
     from (select {{ as_of() }} as as_of) as run
 ),
 facts as (
     select
         one_id,
         accepted_at as happened_at,
-        closed_at is null as test_1
+        closed_at is null as test_1,
+        accepted_at >= days_ago_365 as in_window_1,
+        complaint_level in ('严重', '重大') as test_2,
+        complaint_type = '销售误导' as test_3
     from {{ ref('int_complaints') }}
     cross join moment
     where one_id is not null and accepted_at < {{ as_of() }}
 )
 select
     one_id,
-    count(*) filter (where test_1) as count_closed_at_unknown
+    count(*) filter (where test_1) as count_closed_at_unknown,
+    count(*) filter (where in_window_1) as count_365d,
+    count(*) filter (where test_2 and in_window_1) as count_complaint_level_in_365d,
+    count(*) filter (where test_3 and in_window_1) as count_complaint_type_is_365d
 from facts
 group by one_id

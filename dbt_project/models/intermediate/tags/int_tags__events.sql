@@ -5,22 +5,42 @@ with
 moment as (
     select
         as_of,
+        as_of - interval '7' day as days_ago_7,
         as_of - interval '30' day as days_ago_30,
-        as_of - interval '60' day as days_ago_60
+        as_of - interval '60' day as days_ago_60,
+        as_of - interval '90' day as days_ago_90,
+        as_of - interval '365' day as days_ago_365
     from (select {{ as_of() }} as as_of) as run
 ),
 facts as (
     select
         one_id,
         occurred_at as happened_at,
+        duration_seconds,
         event in ('like_content', 'share_content', 'community_post') as test_1,
         occurred_at >= days_ago_30 as in_window_1,
         event = 'view_content' as test_2,
-        event = 'click_finance' as test_3,
-        event in ('view_config', 'compare_series') as test_4,
-        event = 'book_test_drive' as test_5,
-        occurred_at >= days_ago_60 as in_window_2,
-        event in ('view_series', 'view_config', 'compare_series') as test_6
+        source = 'app' as test_3,
+        source = 'miniprogram' as test_4,
+        source = 'website' as test_5,
+        event in ('app_end', 'mp_hide') as test_6,
+        event in ('share_content', 'mp_share') as test_7,
+        occurred_at >= days_ago_90 as in_window_2,
+        event = 'community_post' as test_8,
+        event = 'inbox_click' as test_9,
+        event = 'join_activity' as test_10,
+        event = 'subscribe' as test_11,
+        occurred_at >= days_ago_365 as in_window_3,
+        event = 'click_finance' as test_12,
+        event in ('view_config', 'compare_series') as test_13,
+        event = 'book_test_drive' as test_14,
+        occurred_at >= days_ago_60 as in_window_4,
+        event = 'submit_inquiry' as test_15,
+        occurred_at >= days_ago_7 as in_window_5,
+        event = 'compare_series' as test_16,
+        event = 'view_config' as test_17,
+        event in ('view_series', 'view_config', 'compare_series') as test_18,
+        event in ('referral_open', 'referral_submit') as test_19
     from {{ ref('int_events') }}
     cross join moment
     where one_id is not null and occurred_at < {{ as_of() }}
@@ -30,9 +50,23 @@ select
     {{ local_date('max(happened_at)') }} as day_of_last,
     count(*) filter (where test_1 and in_window_1) as count_like_content_or_share_content_or_community_post_3_63ad7b,
     count(*) filter (where test_2 and in_window_1) as count_view_content_30d,
-    count(*) filter (where test_3 and in_window_1) as count_click_finance_30d,
-    count(*) filter (where test_4 and in_window_1) as count_view_config_or_compare_series_30d,
-    count(*) filter (where test_5 and in_window_2) as count_book_test_drive_60d,
-    count(*) filter (where test_6) as count_view_series_or_view_config_or_compare_series
+    count(*) filter (where test_3 and in_window_1) as count_app_30d,
+    count(*) filter (where test_4 and in_window_1) as count_miniprogram_30d,
+    count(*) filter (where test_5 and in_window_1) as count_website_30d,
+    sum(duration_seconds) filter (where test_6 and in_window_1) as sum_duration_seconds_app_end_or_mp_hide_30d,
+    count(*) filter (where test_7 and in_window_2) as count_share_content_or_mp_share_90d,
+    count(*) filter (where test_8 and in_window_2) as count_community_post_90d,
+    count(*) filter (where test_9 and in_window_2) as count_inbox_click_90d,
+    count(*) filter (where test_10 and in_window_2) as count_join_activity_90d,
+    count(*) filter (where test_11 and in_window_3) as count_subscribe_365d,
+    count(*) filter (where test_12 and in_window_1) as count_click_finance_30d,
+    count(*) filter (where test_13 and in_window_1) as count_view_config_or_compare_series_30d,
+    count(*) filter (where test_14 and in_window_4) as count_book_test_drive_60d,
+    count(*) filter (where test_15 and in_window_5) as count_submit_inquiry_7d,
+    count(*) filter (where test_16 and in_window_1) as count_compare_series_30d,
+    count(*) filter (where test_17 and in_window_2) as count_view_config_90d,
+    count(*) filter (where test_12 and in_window_2) as count_click_finance_90d,
+    count(*) filter (where test_18) as count_view_series_or_view_config_or_compare_series,
+    count(*) filter (where test_19 and in_window_2) as count_referral_open_or_referral_submit_90d
 from facts
 group by one_id

@@ -28,7 +28,9 @@ counted as (
         series_code as value,
         count(*) filter (where test_1 and in_window_1) as largest_count_view_series_30d_of_value,
         count(*) filter (where test_2 and in_window_2) as preferred_view_series_or_view_config_or_compare_series__62d4a8_score,
-        max(happened_at) filter (where test_2 and in_window_2) as preferred_view_series_or_view_config_or_compare_series__62d4a8_last_at
+        max(happened_at) filter (where test_2 and in_window_2) as preferred_view_series_or_view_config_or_compare_series__62d4a8_last_at,
+        count(*) filter (where test_2 and in_window_2) as distinct_series_code_view_series_or_view_config_or_comp_dce26d_rows,
+        count(*) filter (where test_1 and in_window_1) as distinct_series_code_view_series_30d_rows
     from facts
     where series_code is not null
     group by one_id, series_code
@@ -42,6 +44,8 @@ ranked as (
 select
     one_id,
     max(largest_count_view_series_30d_of_value) as largest_count_view_series_30d,
-    max(case when preferred_view_series_or_view_config_or_compare_series__62d4a8_rank = 1 and preferred_view_series_or_view_config_or_compare_series__62d4a8_score >= 2 then value end) as preferred_view_series_or_view_config_or_compare_series__62d4a8
+    max(case when preferred_view_series_or_view_config_or_compare_series__62d4a8_rank = 1 and preferred_view_series_or_view_config_or_compare_series__62d4a8_score >= 2 then value end) as preferred_view_series_or_view_config_or_compare_series__62d4a8,
+    count(case when distinct_series_code_view_series_or_view_config_or_comp_dce26d_rows > 0 then 1 end) as distinct_series_code_view_series_or_view_config_or_comp_dce26d,
+    count(case when distinct_series_code_view_series_30d_rows > 0 then 1 end) as distinct_series_code_view_series_30d
 from ranked
 group by one_id

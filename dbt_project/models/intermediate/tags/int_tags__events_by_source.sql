@@ -22,18 +22,22 @@ counted as (
     select
         one_id,
         source as value,
-        count(*) filter (where in_window_1) as distinct_source_90d_rows
+        count(*) filter (where in_window_1) as distinct_source_90d_rows,
+        count(*) filter (where in_window_1) as preferred_90d_score,
+        max(happened_at) filter (where in_window_1) as preferred_90d_last_at
     from facts
     where source is not null
     group by one_id, source
 ),
 ranked as (
     select
-        *
+        *,
+        row_number() over (partition by one_id order by preferred_90d_score desc, preferred_90d_last_at desc nulls last, value) as preferred_90d_rank
     from counted
 )
 select
     one_id,
-    count(case when distinct_source_90d_rows > 0 then 1 end) as distinct_source_90d
+    count(case when distinct_source_90d_rows > 0 then 1 end) as distinct_source_90d,
+    max(case when preferred_90d_rank = 1 and preferred_90d_score >= 1 then value end) as preferred_90d
 from ranked
 group by one_id

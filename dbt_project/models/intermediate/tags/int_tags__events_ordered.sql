@@ -4,20 +4,28 @@
 with
 moment as (
     select
-        as_of
+        as_of,
+        as_of - interval '30' day as days_ago_30
     from (select {{ as_of() }} as as_of) as run
 ),
 facts as (
     select
         one_id,
         occurred_at as happened_at,
-        source
+        campaign_code,
+        series_code,
+        source,
+        event = 'join_activity' as test_1,
+        event = 'view_series' as test_2,
+        occurred_at >= days_ago_30 as in_window_1
     from {{ ref('int_events') }}
     cross join moment
     where one_id is not null and occurred_at < {{ as_of() }}
 )
 select
     one_id,
+    {{ last_by('campaign_code', 'happened_at') }} filter (where campaign_code is not null and test_1) as last_campaign_code_join_activity,
+    {{ last_by('series_code', 'happened_at') }} filter (where series_code is not null and test_2 and in_window_1) as last_series_code_view_series_30d,
     {{ first_by('source', 'happened_at') }} filter (where source is not null) as first_source
 from facts
 group by one_id

@@ -7,21 +7,71 @@ select one_id, 'activity_band' as tag_id, cast(activity_band as varchar) as valu
 union all select one_id, 'days_since_last_activity' as tag_id, cast(days_since_last_activity as varchar) as value from tags where days_since_last_activity is not null
 union all select one_id, 'digital_touchpoints' as tag_id, cast(digital_touchpoints as varchar) as value from tags where digital_touchpoints is not null
 union all select one_id, 'content_fan' as tag_id, 'true' as value from tags where content_fan
+union all select one_id, 'app_active' as tag_id, 'true' as value from tags where app_active
+union all select one_id, 'miniprogram_active' as tag_id, 'true' as value from tags where miniprogram_active
+union all select one_id, 'website_active' as tag_id, 'true' as value from tags where website_active
+union all select one_id, 'preferred_touchpoint' as tag_id, cast(preferred_touchpoint as varchar) as value from tags where preferred_touchpoint is not null
+union all select one_id, 'time_on_app' as tag_id, cast(time_on_app as varchar) as value from tags where time_on_app is not null
 union all select one_id, 'contactable_by_phone' as tag_id, 'true' as value from tags where contactable_by_phone
 union all select one_id, 'contactable_by_wecom' as tag_id, 'true' as value from tags where contactable_by_wecom
 union all select one_id, 'contactable_by_both' as tag_id, 'true' as value from tags where contactable_by_both
 union all select one_id, 'contact_route' as tag_id, cast(contact_route as varchar) as value from tags where contact_route is not null
 union all select one_id, 'marketing_consent' as tag_id, cast(marketing_consent as varchar) as value from tags where marketing_consent is not null
+union all select one_id, 'contactable_by_email' as tag_id, 'true' as value from tags where contactable_by_email
+union all select one_id, 'left_wecom' as tag_id, 'true' as value from tags where left_wecom
+union all select one_id, 'marketable' as tag_id, 'true' as value from tags where marketable
+union all select one_id, 'content_reader' as tag_id, cast(content_reader as varchar) as value from tags where content_reader is not null
+union all select one_id, 'sharer' as tag_id, 'true' as value from tags where sharer
+union all select one_id, 'community_author' as tag_id, 'true' as value from tags where community_author
+union all select one_id, 'inbox_reader' as tag_id, 'true' as value from tags where inbox_reader
+union all select one_id, 'word_of_mouth' as tag_id, 'true' as value from tags where word_of_mouth
+union all select one_id, 'campaign_participant' as tag_id, 'true' as value from tags where campaign_participant
+union all select one_id, 'campaigns_joined' as tag_id, cast(campaigns_joined as varchar) as value from tags where campaigns_joined is not null
+union all select one_id, 'last_campaign' as tag_id, cast(last_campaign as varchar) as value from tags where last_campaign is not null
+union all select one_id, 'subscriber' as tag_id, 'true' as value from tags where subscriber
+union all select one_id, 'store_visits_band' as tag_id, cast(store_visits_band as varchar) as value from tags where store_visits_band is not null
+union all select one_id, 'visited_recently' as tag_id, 'true' as value from tags where visited_recently
+union all select one_id, 'lead_dealer' as tag_id, cast(lead_dealer as varchar) as value from tags where lead_dealer is not null
+union all select one_id, 'lead_region' as tag_id, cast(lead_region as varchar) as value from tags where lead_region is not null
+union all select one_id, 'shops_around' as tag_id, 'true' as value from tags where shops_around
+union all select one_id, 'preferred_workshop' as tag_id, cast(preferred_workshop as varchar) as value from tags where preferred_workshop is not null
+union all select one_id, 'wecom_advisers' as tag_id, cast(wecom_advisers as varchar) as value from tags where wecom_advisers is not null
+union all select one_id, 'never_answered' as tag_id, 'true' as value from tags where never_answered
+union all select one_id, 'gender' as tag_id, cast(gender as varchar) as value from tags where gender is not null
+union all select one_id, 'city_tier' as tag_id, cast(city_tier as varchar) as value from tags where city_tier is not null
+union all select one_id, 'profile_completeness' as tag_id, cast(profile_completeness as varchar) as value from tags where profile_completeness is not null
+union all select one_id, 'known_systems' as tag_id, cast(known_systems as varchar) as value from tags where known_systems is not null
 union all select one_id, 'intent_10_views_and_finance' as tag_id, 'true' as value from tags where intent_10_views_and_finance
 union all select one_id, 'finance_interest' as tag_id, 'true' as value from tags where finance_interest
 union all select one_id, 'configuration_interest' as tag_id, 'true' as value from tags where configuration_interest
 union all select one_id, 'preferred_series' as tag_id, cast(preferred_series as varchar) as value from tags where preferred_series is not null
 union all select one_id, 'booked_without_test_drive' as tag_id, 'true' as value from tags where booked_without_test_drive
+union all select one_id, 'inquired_recently' as tag_id, 'true' as value from tags where inquired_recently
+union all select one_id, 'hot_lead' as tag_id, 'true' as value from tags where hot_lead
+union all select one_id, 'lost_lead' as tag_id, 'true' as value from tags where lost_lead
+union all select one_id, 'intent_level' as tag_id, cast(intent_level as varchar) as value from tags where intent_level is not null
+union all select one_id, 'series_viewed' as tag_id, cast(series_viewed as varchar) as value from tags where series_viewed is not null
+union all select one_id, 'last_viewed_series' as tag_id, cast(last_viewed_series as varchar) as value from tags where last_viewed_series is not null
+union all select one_id, 'preferred_model' as tag_id, cast(preferred_model as varchar) as value from tags where preferred_model is not null
+union all select one_id, 'comparing' as tag_id, 'true' as value from tags where comparing
+union all select one_id, 'configurator_depth' as tag_id, cast(configurator_depth as varchar) as value from tags where configurator_depth is not null
+union all select one_id, 'finance_clicks' as tag_id, cast(finance_clicks as varchar) as value from tags where finance_clicks is not null
+union all select one_id, 'inquired_series' as tag_id, cast(inquired_series as varchar) as value from tags where inquired_series is not null
+union all select one_id, 'series_hopper' as tag_id, 'true' as value from tags where series_hopper
 union all select one_id, 'journey_stage' as tag_id, cast(journey_stage as varchar) as value from tags where journey_stage is not null
 union all select one_id, 'test_driven' as tag_id, 'true' as value from tags where test_driven
 union all select one_id, 'repeat_lead' as tag_id, 'true' as value from tags where repeat_lead
 union all select one_id, 'undecided_lead' as tag_id, 'true' as value from tags where undecided_lead
 union all select one_id, 'purchase_price_band' as tag_id, cast(purchase_price_band as varchar) as value from tags where purchase_price_band is not null
+union all select one_id, 'lifecycle' as tag_id, cast(lifecycle as varchar) as value from tags where lifecycle is not null
+union all select one_id, 'nurture_stage' as tag_id, cast(nurture_stage as varchar) as value from tags where nurture_stage is not null
+union all select one_id, 'lead_rating' as tag_id, cast(lead_rating as varchar) as value from tags where lead_rating is not null
+union all select one_id, 'test_driven_series' as tag_id, cast(test_driven_series as varchar) as value from tags where test_driven_series is not null
+union all select one_id, 'drove_without_order' as tag_id, 'true' as value from tags where drove_without_order
+union all select one_id, 'waiting_for_car' as tag_id, 'true' as value from tags where waiting_for_car
+union all select one_id, 'cancelled_order' as tag_id, 'true' as value from tags where cancelled_order
+union all select one_id, 'payment_choice' as tag_id, cast(payment_choice as varchar) as value from tags where payment_choice is not null
+union all select one_id, 'bought_series' as tag_id, cast(bought_series as varchar) as value from tags where bought_series is not null
 union all select one_id, 'vip' as tag_id, 'true' as value from tags where vip
 union all select one_id, 'key_account' as tag_id, 'true' as value from tags where key_account
 union all select one_id, 'media' as tag_id, 'true' as value from tags where media
@@ -31,6 +81,12 @@ union all select one_id, 'first_touch_channel' as tag_id, cast(first_touch_chann
 union all select one_id, 'first_touch_system' as tag_id, cast(first_touch_system as varchar) as value from tags where first_touch_system is not null
 union all select one_id, 'referred_customer' as tag_id, 'true' as value from tags where referred_customer
 union all select one_id, 'referral_member' as tag_id, 'true' as value from tags where referral_member
+union all select one_id, 'last_touch_channel' as tag_id, cast(last_touch_channel as varchar) as value from tags where last_touch_channel is not null
+union all select one_id, 'first_touch_media' as tag_id, cast(first_touch_media as varchar) as value from tags where first_touch_media is not null
+union all select one_id, 'own_platform_lead' as tag_id, 'true' as value from tags where own_platform_lead
+union all select one_id, 'bought_media_lead' as tag_id, 'true' as value from tags where bought_media_lead
+union all select one_id, 'walk_in' as tag_id, 'true' as value from tags where walk_in
+union all select one_id, 'known_for' as tag_id, cast(known_for as varchar) as value from tags where known_for is not null
 union all select one_id, 'car_owner' as tag_id, 'true' as value from tags where car_owner
 union all select one_id, 'vehicle_age_band' as tag_id, cast(vehicle_age_band as varchar) as value from tags where vehicle_age_band is not null
 union all select one_id, 'service_rhythm' as tag_id, cast(service_rhythm as varchar) as value from tags where service_rhythm is not null
@@ -38,3 +94,29 @@ union all select one_id, 'addon_buyer' as tag_id, 'true' as value from tags wher
 union all select one_id, 'in_complaint' as tag_id, 'true' as value from tags where in_complaint
 union all select one_id, 'nps_class' as tag_id, cast(nps_class as varchar) as value from tags where nps_class is not null
 union all select one_id, 'own_employee' as tag_id, 'true' as value from tags where own_employee
+union all select one_id, 'cars_owned' as tag_id, cast(cars_owned as varchar) as value from tags where cars_owned is not null
+union all select one_id, 'repeat_buyer' as tag_id, 'true' as value from tags where repeat_buyer
+union all select one_id, 'former_owner' as tag_id, 'true' as value from tags where former_owner
+union all select one_id, 'used_car_owner' as tag_id, 'true' as value from tags where used_car_owner
+union all select one_id, 'drives_without_owning' as tag_id, 'true' as value from tags where drives_without_owning
+union all select one_id, 'new_owner' as tag_id, 'true' as value from tags where new_owner
+union all select one_id, 'replacement_window' as tag_id, 'true' as value from tags where replacement_window
+union all select one_id, 'cared_for' as tag_id, 'true' as value from tags where cared_for
+union all select one_id, 'silent_owner' as tag_id, 'true' as value from tags where silent_owner
+union all select one_id, 'referrals_made_band' as tag_id, cast(referrals_made_band as varchar) as value from tags where referrals_made_band is not null
+union all select one_id, 'referrer_with_deals' as tag_id, 'true' as value from tags where referrer_with_deals
+union all select one_id, 'referrer_kind' as tag_id, cast(referrer_kind as varchar) as value from tags where referrer_kind is not null
+union all select one_id, 'opened_referral_link' as tag_id, 'true' as value from tags where opened_referral_link
+union all select one_id, 'complained' as tag_id, 'true' as value from tags where complained
+union all select one_id, 'grave_complaint' as tag_id, 'true' as value from tags where grave_complaint
+union all select one_id, 'felt_misled' as tag_id, 'true' as value from tags where felt_misled
+union all select one_id, 'answers_surveys' as tag_id, 'true' as value from tags where answers_surveys
+union all select one_id, 'promoter_owner' as tag_id, 'true' as value from tags where promoter_owner
+union all select one_id, 'churn_risk' as tag_id, cast(churn_risk as varchar) as value from tags where churn_risk is not null
+union all select one_id, 'service_visits_band' as tag_id, cast(service_visits_band as varchar) as value from tags where service_visits_band is not null
+union all select one_id, 'maintained_here' as tag_id, 'true' as value from tags where maintained_here
+union all select one_id, 'maintenance_due' as tag_id, 'true' as value from tags where maintenance_due
+union all select one_id, 'had_repair' as tag_id, 'true' as value from tags where had_repair
+union all select one_id, 'aftersales_value' as tag_id, cast(aftersales_value as varchar) as value from tags where aftersales_value is not null
+union all select one_id, 'addon_spend' as tag_id, cast(addon_spend as varchar) as value from tags where addon_spend is not null
+union all select one_id, 'owner_value' as tag_id, cast(owner_value as varchar) as value from tags where owner_value is not null

@@ -13,18 +13,28 @@ facts as (
     select
         one_id,
         created_at as happened_at,
-        not is_test as test_1,
+        is_called as test_1,
         created_at >= days_ago_180 as in_window_1,
-        is_valid as test_2,
-        created_at >= days_ago_90 as in_window_2
+        is_connected as test_2,
+        is_valid and status in ('战败', '失效') as test_3,
+        not is_test as test_4,
+        is_valid as test_5,
+        created_at >= days_ago_90 as in_window_2,
+        channel_1 = '自有平台' and not is_test as test_6,
+        channel_1 in ('垂直媒体', '第三方') and not is_test as test_7
     from {{ ref('int_leads') }}
     cross join moment
     where one_id is not null and created_at < {{ as_of() }}
 )
 select
     one_id,
-    count(*) filter (where test_1) as count_not_is_test,
-    count(*) filter (where test_1 and in_window_1) as count_not_is_test_180d,
-    count(*) filter (where test_2 and in_window_2) as count_is_valid_90d
+    count(*) filter (where test_1 and in_window_1) as count_is_called_180d,
+    count(*) filter (where test_2 and in_window_1) as count_is_connected_180d,
+    count(*) filter (where test_3 and in_window_1) as count_is_valid_status_in_180d,
+    count(*) filter (where test_4) as count_not_is_test,
+    count(*) filter (where test_4 and in_window_1) as count_not_is_test_180d,
+    count(*) filter (where test_5 and in_window_2) as count_is_valid_90d,
+    count(*) filter (where test_6) as count_channel_1_is_not_is_test,
+    count(*) filter (where test_7) as count_channel_1_in_not_is_test
 from facts
 group by one_id

@@ -12,6 +12,10 @@ facts as (
         one_id,
         created_at as happened_at,
         channel_1,
+        channel_2,
+        dealer_code,
+        region,
+        series_code,
         not is_test as test_1
     from {{ ref('int_leads') }}
     cross join moment
@@ -19,6 +23,11 @@ facts as (
 )
 select
     one_id,
-    {{ first_by('channel_1', 'happened_at') }} filter (where channel_1 is not null and test_1) as first_channel_1_not_is_test
+    {{ last_by('dealer_code', 'happened_at') }} filter (where dealer_code is not null and test_1) as last_dealer_code_not_is_test,
+    {{ last_by('region', 'happened_at') }} filter (where region is not null and test_1) as last_region_not_is_test,
+    {{ last_by('series_code', 'happened_at') }} filter (where series_code is not null and test_1) as last_series_code_not_is_test,
+    {{ first_by('channel_1', 'happened_at') }} filter (where channel_1 is not null and test_1) as first_channel_1_not_is_test,
+    {{ last_by('channel_1', 'happened_at') }} filter (where channel_1 is not null and test_1) as last_channel_1_not_is_test,
+    {{ first_by('channel_2', 'happened_at') }} filter (where channel_2 is not null and test_1) as first_channel_2_not_is_test
 from facts
 group by one_id

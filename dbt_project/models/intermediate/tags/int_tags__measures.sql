@@ -7,44 +7,119 @@ select
     users.one_id,
     users.as_of,
     users.allows_marketing as profile__allows_marketing,
+    users.city as profile__city,
+    {{ dbt.datediff(local_date('users.first_seen_at'), local_date('users.as_of'), 'day') }} as profile__days_known,
+    users.email as profile__email,
+    users.gender as profile__gender,
     users.is_owner as profile__is_owner,
     users.is_partner as profile__is_partner,
     users.is_staff as profile__is_staff,
+    users.lead_tier as profile__lead_tier,
+    users.lifecycle_stage as profile__lifecycle_stage,
     users.mobile as profile__mobile,
+    users.name as profile__name,
+    users.nurture_pool as profile__nurture_pool,
+    users.source_count as profile__source_count,
+    coalesce(events_by_campaign_code.distinct_campaign_code_join_activity_365d, 0) as events_by_campaign_code__distinct_campaign_code_join_activity_365d,
     coalesce(events_by_happened_on.active_days_30d, 0) as events_by_happened_on__active_days_30d,
+    events_by_model_code.preferred_view_config_90d as events_by_model_code__preferred_view_config_90d,
     coalesce(events_by_series_code.largest_count_view_series_30d, 0) as events_by_series_code__largest_count_view_series_30d,
     events_by_series_code.preferred_view_series_or_view_config_or_compare_series__62d4a8 as events_by_series_code__preferred_view_series_or_view_config_or_compare_series__62d4a8,
+    coalesce(events_by_series_code.distinct_series_code_view_series_or_view_config_or_comp_dce26d, 0) as events_by_series_code__distinct_series_code_view_series_or_view_config_or_comp_dce26d,
+    coalesce(events_by_series_code.distinct_series_code_view_series_30d, 0) as events_by_series_code__distinct_series_code_view_series_30d,
     coalesce(events_by_source.distinct_source_90d, 0) as events_by_source__distinct_source_90d,
+    events_by_source.preferred_90d as events_by_source__preferred_90d,
     cast({{ dbt.datediff('events.day_of_last', local_date('users.as_of'), 'day') }} as bigint) as events__days_since_last,
     coalesce(events.count_like_content_or_share_content_or_community_post_3_63ad7b, 0) as events__count_like_content_or_share_content_or_community_post_3_63ad7b,
     coalesce(events.count_view_content_30d, 0) as events__count_view_content_30d,
+    coalesce(events.count_app_30d, 0) as events__count_app_30d,
+    coalesce(events.count_miniprogram_30d, 0) as events__count_miniprogram_30d,
+    coalesce(events.count_website_30d, 0) as events__count_website_30d,
+    coalesce(events.sum_duration_seconds_app_end_or_mp_hide_30d, 0) as events__sum_duration_seconds_app_end_or_mp_hide_30d,
+    coalesce(events.count_share_content_or_mp_share_90d, 0) as events__count_share_content_or_mp_share_90d,
+    coalesce(events.count_community_post_90d, 0) as events__count_community_post_90d,
+    coalesce(events.count_inbox_click_90d, 0) as events__count_inbox_click_90d,
+    coalesce(events.count_join_activity_90d, 0) as events__count_join_activity_90d,
+    coalesce(events.count_subscribe_365d, 0) as events__count_subscribe_365d,
     coalesce(events.count_click_finance_30d, 0) as events__count_click_finance_30d,
     coalesce(events.count_view_config_or_compare_series_30d, 0) as events__count_view_config_or_compare_series_30d,
     coalesce(events.count_book_test_drive_60d, 0) as events__count_book_test_drive_60d,
+    coalesce(events.count_submit_inquiry_7d, 0) as events__count_submit_inquiry_7d,
+    coalesce(events.count_compare_series_30d, 0) as events__count_compare_series_30d,
+    coalesce(events.count_view_config_90d, 0) as events__count_view_config_90d,
+    coalesce(events.count_click_finance_90d, 0) as events__count_click_finance_90d,
     coalesce(events.count_view_series_or_view_config_or_compare_series, 0) as events__count_view_series_or_view_config_or_compare_series,
+    coalesce(events.count_referral_open_or_referral_submit_90d, 0) as events__count_referral_open_or_referral_submit_90d,
+    events_ordered.last_campaign_code_join_activity as events_ordered__last_campaign_code_join_activity,
+    events_ordered.last_series_code_view_series_30d as events_ordered__last_series_code_view_series_30d,
     events_ordered.first_source as events_ordered__first_source,
+    coalesce(leads.count_is_called_180d, 0) as leads__count_is_called_180d,
+    coalesce(leads.count_is_connected_180d, 0) as leads__count_is_connected_180d,
+    coalesce(leads.count_is_valid_status_in_180d, 0) as leads__count_is_valid_status_in_180d,
     coalesce(leads.count_not_is_test, 0) as leads__count_not_is_test,
     coalesce(leads.count_not_is_test_180d, 0) as leads__count_not_is_test_180d,
     coalesce(leads.count_is_valid_90d, 0) as leads__count_is_valid_90d,
+    coalesce(leads.count_channel_1_is_not_is_test, 0) as leads__count_channel_1_is_not_is_test,
+    coalesce(leads.count_channel_1_in_not_is_test, 0) as leads__count_channel_1_in_not_is_test,
+    leads_ordered.last_dealer_code_not_is_test as leads_ordered__last_dealer_code_not_is_test,
+    leads_ordered.last_region_not_is_test as leads_ordered__last_region_not_is_test,
+    leads_ordered.last_series_code_not_is_test as leads_ordered__last_series_code_not_is_test,
     leads_ordered.first_channel_1_not_is_test as leads_ordered__first_channel_1_not_is_test,
+    leads_ordered.last_channel_1_not_is_test as leads_ordered__last_channel_1_not_is_test,
+    leads_ordered.first_channel_2_not_is_test as leads_ordered__first_channel_2_not_is_test,
     coalesce(orders.count_not_is_cancelled, 0) as orders__count_not_is_cancelled,
     orders.max_price_fen_not_is_cancelled as orders__max_price_fen_not_is_cancelled,
+    coalesce(orders.count_not_is_cancelled_not_is_delivered, 0) as orders__count_not_is_cancelled_not_is_delivered,
+    coalesce(orders.count_is_cancelled_not_is_delivered_365d, 0) as orders__count_is_cancelled_not_is_delivered_365d,
+    coalesce(orders.count_is_delivered_not_is_returned, 0) as orders__count_is_delivered_not_is_returned,
+    coalesce(orders.count_is_delivered, 0) as orders__count_is_delivered,
+    orders_ordered.last_payment_method_not_is_cancelled as orders_ordered__last_payment_method_not_is_cancelled,
+    orders_ordered.last_series_code_is_delivered_not_is_returned as orders_ordered__last_series_code_is_delivered_not_is_returned,
+    coalesce(store_visits_by_dealer_code.distinct_dealer_code_180d, 0) as store_visits_by_dealer_code__distinct_dealer_code_180d,
+    coalesce(store_visits.count_365d, 0) as store_visits__count_365d,
+    coalesce(store_visits.count_30d, 0) as store_visits__count_30d,
     coalesce(store_visits.count, 0) as store_visits__count,
+    coalesce(store_visits.count_visit_kind_is, 0) as store_visits__count_visit_kind_is,
     coalesce(test_drives.count, 0) as test_drives__count,
+    coalesce(test_drives.count_60d, 0) as test_drives__count_60d,
+    test_drives_ordered.last_series_code as test_drives_ordered__last_series_code,
+    service_visits_by_dealer_code.preferred_730d as service_visits_by_dealer_code__preferred_730d,
     cast({{ dbt.datediff('service_visits.day_of_last', local_date('users.as_of'), 'day') }} as bigint) as service_visits__days_since_last,
+    coalesce(service_visits.count_365d, 0) as service_visits__count_365d,
+    coalesce(service_visits.count_service_kind_is_365d, 0) as service_visits__count_service_kind_is_365d,
+    coalesce(service_visits.count_service_kind_in_365d, 0) as service_visits__count_service_kind_in_365d,
+    coalesce(service_visits.sum_amount_fen_730d, 0) as service_visits__sum_amount_fen_730d,
     coalesce(addon_sales.count_product_type_in_refunded_at_unknown, 0) as addon_sales__count_product_type_in_refunded_at_unknown,
+    coalesce(addon_sales.sum_amount_fen_refunded_at_unknown, 0) as addon_sales__sum_amount_fen_refunded_at_unknown,
     coalesce(complaints.count_closed_at_unknown, 0) as complaints__count_closed_at_unknown,
+    coalesce(complaints.count_365d, 0) as complaints__count_365d,
+    coalesce(complaints.count_complaint_level_in_365d, 0) as complaints__count_complaint_level_in_365d,
+    coalesce(complaints.count_complaint_type_is_365d, 0) as complaints__count_complaint_type_is_365d,
+    coalesce(surveys.count_365d, 0) as surveys__count_365d,
     surveys_ordered.last_recommend_score_365d as surveys_ordered__last_recommend_score_365d,
+    coalesce(wecom_by_staff_id.distinct_staff_id_deleted_at_unknown, 0) as wecom_by_staff_id__distinct_staff_id_deleted_at_unknown,
     coalesce(wecom.count_deleted_at_unknown, 0) as wecom__count_deleted_at_unknown,
+    coalesce(wecom.count_deleted_at_known, 0) as wecom__count_deleted_at_known,
+    coalesce(owner_contacts.count_is_proactive_purpose_in_90d, 0) as owner_contacts__count_is_proactive_purpose_in_90d,
+    coalesce(owner_contacts.count_is_proactive_180d, 0) as owner_contacts__count_is_proactive_180d,
+    coalesce(referrals_made.count_status_is_365d, 0) as referrals_made__count_status_is_365d,
+    coalesce(referrals_made.count_order_no_known_status_is, 0) as referrals_made__count_order_no_known_status_is,
+    referrals_made_ordered.last_member_kind as referrals_made_ordered__last_member_kind,
     coalesce(referrals.count_status_is, 0) as referrals__count_status_is,
     coalesce(manual_tags.count_is_set_vip, 0) as manual_tags__count_is_set_vip,
     coalesce(manual_tags.count_is_set_key_account, 0) as manual_tags__count_is_set_key_account,
     coalesce(manual_tags.count_is_set_media, 0) as manual_tags__count_is_set_media,
     coalesce(manual_tags.count_is_set_do_not_disturb, 0) as manual_tags__count_is_set_do_not_disturb,
     manual_tags_ordered.last_value_care_level as manual_tags_ordered__last_value_care_level,
-    cast({{ dbt.datediff('vehicles.day_of_last_owner_valid_to_unknown', local_date('users.as_of'), 'day') }} as bigint) as vehicles__days_since_last_owner_valid_to_unknown
+    cast({{ dbt.datediff('vehicles.day_of_last_owner_valid_to_unknown', local_date('users.as_of'), 'day') }} as bigint) as vehicles__days_since_last_owner_valid_to_unknown,
+    coalesce(vehicles.count_owner_valid_to_unknown, 0) as vehicles__count_owner_valid_to_unknown,
+    coalesce(vehicles.count_owner_valid_to_known, 0) as vehicles__count_owner_valid_to_known,
+    coalesce(vehicles.count_driver_or_sender, 0) as vehicles__count_driver_or_sender,
+    coalesce(vehicles.count_owner_valid_to_unknown_90d, 0) as vehicles__count_owner_valid_to_unknown_90d
 from users
+left join {{ ref('int_tags__events_by_campaign_code') }} as events_by_campaign_code on events_by_campaign_code.one_id = users.one_id
 left join {{ ref('int_tags__events_by_happened_on') }} as events_by_happened_on on events_by_happened_on.one_id = users.one_id
+left join {{ ref('int_tags__events_by_model_code') }} as events_by_model_code on events_by_model_code.one_id = users.one_id
 left join {{ ref('int_tags__events_by_series_code') }} as events_by_series_code on events_by_series_code.one_id = users.one_id
 left join {{ ref('int_tags__events_by_source') }} as events_by_source on events_by_source.one_id = users.one_id
 left join {{ ref('int_tags__events') }} as events on events.one_id = users.one_id
@@ -52,13 +127,22 @@ left join {{ ref('int_tags__events_ordered') }} as events_ordered on events_orde
 left join {{ ref('int_tags__leads') }} as leads on leads.one_id = users.one_id
 left join {{ ref('int_tags__leads_ordered') }} as leads_ordered on leads_ordered.one_id = users.one_id
 left join {{ ref('int_tags__orders') }} as orders on orders.one_id = users.one_id
+left join {{ ref('int_tags__orders_ordered') }} as orders_ordered on orders_ordered.one_id = users.one_id
+left join {{ ref('int_tags__store_visits_by_dealer_code') }} as store_visits_by_dealer_code on store_visits_by_dealer_code.one_id = users.one_id
 left join {{ ref('int_tags__store_visits') }} as store_visits on store_visits.one_id = users.one_id
 left join {{ ref('int_tags__test_drives') }} as test_drives on test_drives.one_id = users.one_id
+left join {{ ref('int_tags__test_drives_ordered') }} as test_drives_ordered on test_drives_ordered.one_id = users.one_id
+left join {{ ref('int_tags__service_visits_by_dealer_code') }} as service_visits_by_dealer_code on service_visits_by_dealer_code.one_id = users.one_id
 left join {{ ref('int_tags__service_visits') }} as service_visits on service_visits.one_id = users.one_id
 left join {{ ref('int_tags__addon_sales') }} as addon_sales on addon_sales.one_id = users.one_id
 left join {{ ref('int_tags__complaints') }} as complaints on complaints.one_id = users.one_id
+left join {{ ref('int_tags__surveys') }} as surveys on surveys.one_id = users.one_id
 left join {{ ref('int_tags__surveys_ordered') }} as surveys_ordered on surveys_ordered.one_id = users.one_id
+left join {{ ref('int_tags__wecom_by_staff_id') }} as wecom_by_staff_id on wecom_by_staff_id.one_id = users.one_id
 left join {{ ref('int_tags__wecom') }} as wecom on wecom.one_id = users.one_id
+left join {{ ref('int_tags__owner_contacts') }} as owner_contacts on owner_contacts.one_id = users.one_id
+left join {{ ref('int_tags__referrals_made') }} as referrals_made on referrals_made.one_id = users.one_id
+left join {{ ref('int_tags__referrals_made_ordered') }} as referrals_made_ordered on referrals_made_ordered.one_id = users.one_id
 left join {{ ref('int_tags__referrals') }} as referrals on referrals.one_id = users.one_id
 left join {{ ref('int_tags__manual_tags') }} as manual_tags on manual_tags.one_id = users.one_id
 left join {{ ref('int_tags__manual_tags_ordered') }} as manual_tags_ordered on manual_tags_ordered.one_id = users.one_id

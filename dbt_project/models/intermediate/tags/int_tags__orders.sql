@@ -4,7 +4,8 @@
 with
 moment as (
     select
-        as_of
+        as_of,
+        as_of - interval '365' day as days_ago_365
     from (select {{ as_of() }} as as_of) as run
 ),
 facts as (
@@ -12,7 +13,12 @@ facts as (
         one_id,
         first_ordered_at as happened_at,
         price_fen,
-        not is_cancelled as test_1
+        not is_cancelled as test_1,
+        not is_cancelled and not is_delivered as test_2,
+        is_cancelled and not is_delivered as test_3,
+        first_ordered_at >= days_ago_365 as in_window_1,
+        is_delivered and not is_returned as test_4,
+        is_delivered as test_5
     from {{ ref('int_orders') }}
     cross join moment
     where one_id is not null and first_ordered_at < {{ as_of() }}
@@ -20,6 +26,10 @@ facts as (
 select
     one_id,
     count(*) filter (where test_1) as count_not_is_cancelled,
-    max(price_fen) filter (where test_1) as max_price_fen_not_is_cancelled
+    max(price_fen) filter (where test_1) as max_price_fen_not_is_cancelled,
+    count(*) filter (where test_2) as count_not_is_cancelled_not_is_delivered,
+    count(*) filter (where test_3 and in_window_1) as count_is_cancelled_not_is_delivered_365d,
+    count(*) filter (where test_4) as count_is_delivered_not_is_returned,
+    count(*) filter (where test_5) as count_is_delivered
 from facts
 group by one_id

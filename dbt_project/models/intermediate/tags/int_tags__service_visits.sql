@@ -4,19 +4,30 @@
 with
 moment as (
     select
-        as_of
+        as_of,
+        as_of - interval '365' day as days_ago_365,
+        as_of - interval '730' day as days_ago_730
     from (select {{ as_of() }} as as_of) as run
 ),
 facts as (
     select
         one_id,
-        arrived_at as happened_at
+        arrived_at as happened_at,
+        amount_fen,
+        arrived_at >= days_ago_365 as in_window_1,
+        service_kind = '保养' as test_1,
+        service_kind in ('一般维修', '索赔', '事故') as test_2,
+        arrived_at >= days_ago_730 as in_window_2
     from {{ ref('int_service_visits') }}
     cross join moment
     where one_id is not null and arrived_at < {{ as_of() }}
 )
 select
     one_id,
-    {{ local_date('max(happened_at)') }} as day_of_last
+    {{ local_date('max(happened_at)') }} as day_of_last,
+    count(*) filter (where in_window_1) as count_365d,
+    count(*) filter (where test_1 and in_window_1) as count_service_kind_is_365d,
+    count(*) filter (where test_2 and in_window_1) as count_service_kind_in_365d,
+    sum(amount_fen) filter (where in_window_2) as sum_amount_fen_730d
 from facts
 group by one_id

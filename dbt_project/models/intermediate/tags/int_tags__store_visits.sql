@@ -4,19 +4,27 @@
 with
 moment as (
     select
-        as_of
+        as_of,
+        as_of - interval '30' day as days_ago_30,
+        as_of - interval '365' day as days_ago_365
     from (select {{ as_of() }} as as_of) as run
 ),
 facts as (
     select
         one_id,
-        arrived_at as happened_at
+        arrived_at as happened_at,
+        arrived_at >= days_ago_365 as in_window_1,
+        arrived_at >= days_ago_30 as in_window_2,
+        visit_kind = '首次自然来店' as test_1
     from {{ ref('int_store_visits') }}
     cross join moment
     where one_id is not null and arrived_at < {{ as_of() }}
 )
 select
     one_id,
-    count(*) as count
+    count(*) filter (where in_window_1) as count_365d,
+    count(*) filter (where in_window_2) as count_30d,
+    count(*) as count,
+    count(*) filter (where test_1) as count_visit_kind_is
 from facts
 group by one_id

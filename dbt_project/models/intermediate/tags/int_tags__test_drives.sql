@@ -4,19 +4,22 @@
 with
 moment as (
     select
-        as_of
+        as_of,
+        as_of - interval '60' day as days_ago_60
     from (select {{ as_of() }} as as_of) as run
 ),
 facts as (
     select
         one_id,
-        started_at as happened_at
+        started_at as happened_at,
+        started_at >= days_ago_60 as in_window_1
     from {{ ref('int_test_drives') }}
     cross join moment
     where one_id is not null and started_at < {{ as_of() }}
 )
 select
     one_id,
-    count(*) as count
+    count(*) as count,
+    count(*) filter (where in_window_1) as count_60d
 from facts
 group by one_id

@@ -4,20 +4,28 @@
 with
 moment as (
     select
-        as_of
+        as_of,
+        as_of - interval '90' day as days_ago_90
     from (select {{ as_of() }} as as_of) as run
 ),
 facts as (
     select
         one_id,
         valid_from as happened_at,
-        role = 'owner' and valid_to is null as test_1
+        role = 'owner' and valid_to is null as test_1,
+        role = 'owner' and valid_to is not null as test_2,
+        role in ('driver', 'sender') as test_3,
+        valid_from >= days_ago_90 as in_window_1
     from {{ ref('bridge_user_vehicles') }}
     cross join moment
     where one_id is not null and valid_from < {{ as_of() }}
 )
 select
     one_id,
-    {{ local_date('max(happened_at) filter (where test_1)') }} as day_of_last_owner_valid_to_unknown
+    {{ local_date('max(happened_at) filter (where test_1)') }} as day_of_last_owner_valid_to_unknown,
+    count(*) filter (where test_1) as count_owner_valid_to_unknown,
+    count(*) filter (where test_2) as count_owner_valid_to_known,
+    count(*) filter (where test_3) as count_driver_or_sender,
+    count(*) filter (where test_1 and in_window_1) as count_owner_valid_to_unknown_90d
 from facts
 group by one_id

@@ -11,13 +11,15 @@ facts as (
     select
         one_id,
         added_at as happened_at,
-        deleted_at is null as test_1
+        deleted_at is null as test_1,
+        deleted_at is not null as test_2
     from {{ ref('int_wecom') }}
     cross join moment
     where one_id is not null and added_at < {{ as_of() }}
 )
 select
     one_id,
-    count(*) filter (where test_1) as count_deleted_at_unknown
+    count(*) filter (where test_1) as count_deleted_at_unknown,
+    count(*) filter (where test_2) as count_deleted_at_known
 from facts
 group by one_id
