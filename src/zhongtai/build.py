@@ -82,8 +82,11 @@ def _list_deliveries(connection: psycopg.Connection) -> list[str]:
 
 
 def _list_decisions(connection: psycopg.Connection) -> list[str]:
-    """Recorded identity decisions as text, those that were undone included."""
-    return [r[0] for r in connection.execute("select d::text from identity.decisions d order by 1")]
+    """What people decided as text: who is who, undone or not, and tags that they set."""
+    return [
+        *(r[0] for r in connection.execute("select d::text from identity.decisions d order by 1")),
+        *(r[0] for r in connection.execute("select s::text from tags.statements s order by 1")),
+    ]
 
 
 def build_candidate(
@@ -131,6 +134,7 @@ def run_step(settings: Settings, run: Run, step: str, progress: Progress = ignor
 
     if step == "tags":
         tags.load_history(settings)
+        tags.load_statements(settings)
     transform.run_dbt(settings, run, step)
 
 

@@ -197,6 +197,7 @@ def test_the_unit_tests_of_every_model_pass(settings: Settings) -> None:
     assert _invoke(settings, ["build", "--empty", "--select", *first, *tests]).success
     identity.resolve(settings, run)
     tags.load_history(settings)
+    tags.load_statements(settings)
     assert _invoke(settings, ["run", "--empty", "--exclude", *first]).success
     result = _invoke(settings, ["test", "--select", "test_type:unit"])
     statuses = {node.node.name: (node.status, node.message) for node in result.result.results}

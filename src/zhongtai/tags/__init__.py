@@ -2,6 +2,7 @@
 
 from zhongtai.tags.catalogue import Tags, load_tags
 from zhongtai.tags.history import load_history
+from zhongtai.tags.manual import load_statements
 from zhongtai.tags.model import Tag
 from zhongtai.tags.models import render_models, stale_models, write_models
 
@@ -9,6 +10,7 @@ __all__ = [
     "Tag",
     "Tags",
     "load_history",
+    "load_statements",
     "load_tags",
     "render_models",
     "stale_models",
