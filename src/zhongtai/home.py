@@ -6,13 +6,15 @@ from zhongtai.settings import Settings
 
 # Folders with personal data. Only their owner may enter, whatever the modes above and below:
 # the embedded PostgreSQL, run by root, opens every folder above its own to all users.
-PRIVATE = ("quarantine", "warehouse", "identity", "archive", "tmp", "dbt", "logs")
+PRIVATE = (
+    "quarantine", "warehouse", "identity", "archive", "tmp", "dbt", "logs", "exports",
+)  # fmt: skip
 
 
 def secure_home(settings: Settings) -> None:
     """Make the private folders of the home, closed to everybody but their owner."""
     folders = [settings.path(name) for name in PRIVATE]
-    folders.append(settings.path("published", "profiles"))
+    folders += [settings.path("published", name) for name in ("profiles", "bitmaps")]
     lake = settings.lake_url.removeprefix("file://")
     if "://" not in lake:
         folders.append(Path(lake))

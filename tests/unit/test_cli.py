@@ -25,7 +25,9 @@ COMMANDS = [
     "run", "ingest", "build", "check", "publish", "release", "rollback", "status",
     "quarantine list", "quarantine show", "quarantine replay", "contracts lint", "explain",
     "identity merge", "identity split", "identity undo", "identity list",
-    "identity review", "erase", "generate exports",
+    "identity review", "erase", "tags list", "tags show", "tags lint", "tags history",
+    "tags preview", "tags overlap", "tags set", "tags clear", "tags statements", "audience list",
+    "audience show", "audience export", "audience exports", "generate exports",
     "generate staging", "generate tags", "up", "down", "demo", "database start",
     "database stop", "database url",
 ]  # fmt: skip

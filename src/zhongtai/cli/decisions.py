@@ -83,9 +83,7 @@ def undo(
     with server_on_demand(settings):
         from zhongtai.identity.decisions import undo_decision
 
-        undone = undo_decision(
-            settings, decision, author=author or _current_user(), because=because
-        )
+        undone = undo_decision(settings, decision, author=author or current_user(), because=because)
     _say_decision(undone, f"undone: {undone}; {_NEXT}", as_json)
 
 
@@ -165,7 +163,7 @@ def review(  # noqa: PLR0913, PLR0917  # one parameter per option
     settings = make_settings(home)
     if answers:
         _refuse_unclear(answers, because)
-        _answer(settings, answers, (author or _current_user(), because or ""), as_json)
+        _answer(settings, answers, (author or current_user(), because or ""), as_json)
         return
     if because is not None:
         raise ConfigurationError(
@@ -271,7 +269,7 @@ def _decide(
         from zhongtai.identity.decisions import decide
 
         made = decide(
-            settings, kind, record, other, author=author or _current_user(), because=because
+            settings, kind, record, other, author=author or current_user(), because=because
         )
     _say_decision(made, f"recorded: {made}; {_NEXT}", as_json)
 
@@ -298,7 +296,8 @@ def _as_dict(decision: "Decision") -> dict[str, object]:
     }
 
 
-def _current_user() -> str:
+def current_user() -> str:
+    """The name of who runs the command."""
     import os
     import pwd
 

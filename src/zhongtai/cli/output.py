@@ -97,6 +97,16 @@ def say_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
         )
 
 
+def percent(share: float | None) -> str:
+    """A share from 0 to 1 as people read it; nothing where there is none."""
+    return "" if share is None else f"{share:.2%}"
+
+
+def short(value: object) -> object:
+    """A value for a table: of a number four digits after the point."""
+    return round(value, 4) if isinstance(value, float) else value
+
+
 def _width(text: str) -> int:
     """Columns on a terminal: a Chinese character takes two."""
     import unicodedata
