@@ -11,61 +11,56 @@ from typing import TYPE_CHECKING
 from zhongtai.identity.evidence import (
     Reading,
     fact_columns,
-    list_fingerprints,
     list_owners,
     node_columns,
     number_pairs,
 )
+from zhongtai.identity.fingerprints import find_differing, replace_fingerprints
 
 if TYPE_CHECKING:
     import duckdb
 
-_FIND_CHANGED = """
-create or replace temp table identity_changed as
-with differing as (
-    select
-        coalesce(f.node_hash, o.node_hash) as node_hash,
-        o.node_hash is null as is_new,
-        f.node_hash is null as is_gone,
-    from identity_found as f
-    full join identity_state.fingerprints as o using (node_hash)
-    where f.fingerprint is distinct from o.fingerprint
-),
-placed as (
-    select d.*, n.record_no
-    from differing as d
-    left join identity_state.nodes as n using (node_hash)
-)
-select
-    node_hash,
-    is_new,
-    is_gone,
-    coalesce(
-        record_no,
-        (select coalesce(max(record_no), -1) from identity_state.nodes)
-        + row_number() over (partition by is_new)
-    )::integer as record_no,
-from placed
-"""
-
-_KEEP_OLD = (
+_FIND_CHANGED = (
     """
 create or replace temp table identity_old_nodes as
-select * from identity_state.nodes semi join identity_changed using (record_no)
+select * from identity_state.nodes semi join identity_differing using (node_hash)
 """,
     """
-create or replace temp table identity_old_facts as
-select * from identity_state.facts semi join identity_changed using (record_no)
+create or replace temp table identity_changed as
+select
+    d.node_hash,
+    d.former_records = 0 as is_new,
+    d.records = 0 as is_gone,
+    coalesce(
+        o.record_no,
+        (select coalesce(max(record_no), -1) from identity_state.nodes)
+        + row_number() over (partition by d.former_records = 0)
+    )::integer as record_no,
+from identity_differing as d
+left join identity_old_nodes as o using (node_hash)
+where d.records > 0 or d.former_records > 0
 """,
 )
 
-# Found by their hash first: what is costly is done with the changed records alone.
+_COUNT_CHANGED = """
+select
+    (select count(*) from identity_state.nodes)
+    + count(*) filter (is_new) - count(*) filter (is_gone),
+    count(*),
+from identity_changed
+"""
+
+_KEEP_OLD = """
+create or replace temp table identity_old_facts as
+select * from identity_state.facts semi join identity_old_nodes using (record_no)
+"""
+
 _READ_NODES = """
 create or replace temp table identity_new_nodes as
 select record_no, node_hash, {node}
 from (
     select c.record_no, r.*, {told_name} as told
-    from (select *, {node_hash} as node_hash from {records}) as r
+    from identity_found_records as r
     inner join identity_changed as c using (node_hash)
 )
 """
@@ -73,7 +68,7 @@ from (
 _READ_EVIDENCE = """
 create or replace temp table identity_new_evidence as
 select c.record_no, e.*
-from (select *, {node_hash} as node_hash from {evidence}) as e
+from identity_found_evidence as e
 inner join identity_changed as c using (node_hash)
 where not c.is_gone
 """
@@ -105,35 +100,17 @@ delete from identity_state.nodes where record_no in (select record_no from ident
 delete from identity_state.facts where record_no in (select record_no from identity_old_nodes)
 """,
     "insert into identity_state.facts by name select * exclude (node_hash) from identity_new_facts",
-    """
-delete from identity_state.fingerprints
-where node_hash in (select node_hash from identity_changed)
-""",
-    """
-insert into identity_state.fingerprints
-select f.* from identity_found as f semi join identity_changed using (node_hash)
-""",
 )
 
 # Two keys with one hash, among what is new or between that and what was there.
 _COUNT_COLLISIONS = """
 select
-    (select count(*) from identity_found where record_count > 1)
+    (select count(*) from identity_differing where records > 1)
     + (
         select count(*)
         from identity_old_nodes as o
         inner join identity_new_nodes as n using (node_hash)
         where (o.source, o.entity, o.record_key) <> (n.source, n.entity, n.record_key)
-    )
-    + (
-        select count(*)
-        from (
-            select f.value_hash
-            from identity_state.facts as f
-            semi join identity_new_facts as n using (value_hash)
-            group by f.value_hash
-            having min(f.check_hash) <> max(f.check_hash)
-        )
     )
 """
 
@@ -166,29 +143,32 @@ select right_no from differing
 
 @dataclass(frozen=True)
 class Changes:
-    """How many records changed, of how many; `collisions` of hashes need a full resolution."""
+    """How many records changed, of how many that there are now."""
 
     records: int
     changed: int
-    collisions: int = 0
 
 
 def find_changes(connection: "duckdb.DuckDBPyConnection", reading: Reading) -> Changes:
-    """Compare the sources with what is kept; writes identity_changed (record_no, node_hash, …)."""
-    list_fingerprints(connection, reading, "temp table identity_found")
-    connection.execute(_FIND_CHANGED)
-    return Changes(_count(connection, "identity_found"), _count(connection, "identity_changed"))
+    """Compare the sources with what is kept.
+
+    Writes identity_changed (record_no, node_hash, is_new, is_gone) and identity_old_nodes.
+    """
+    find_differing(connection, reading)
+    for statement in _FIND_CHANGED:
+        connection.execute(statement)
+    row = connection.execute(_COUNT_CHANGED).fetchone()
+    return Changes(int(row[0]), int(row[1])) if row else Changes(0, 0)
 
 
 def apply_changes(connection: "duckdb.DuckDBPyConnection", reading: Reading) -> int:
     """Bring nodes, facts, owners and decisions of schema identity_state up to date.
 
-    Writes identity_old_nodes, identity_old_facts, identity_new_nodes, identity_new_facts,
-    identity_changed_owners and identity_decided_anew. Returns the number of hash collisions: where
-    there are any, what was written is not to be used.
+    Writes identity_old_facts, identity_new_nodes, identity_new_facts, identity_changed_owners and
+    identity_decided_anew. Returns the number of records whose keys share a hash: where there are
+    any, what was written is not to be used.
     """
-    for statement in _KEEP_OLD:
-        connection.execute(statement)
+    connection.execute(_KEEP_OLD)
     node = node_columns(reading)
     reading.execute(connection, _READ_NODES, node=node)
     reading.execute(connection, _READ_EVIDENCE)
@@ -196,6 +176,7 @@ def apply_changes(connection: "duckdb.DuckDBPyConnection", reading: Reading) -> 
     for statement in _REPLACE:
         connection.execute(statement)
     reading.execute(connection, _READ_BLOCKED)
+    replace_fingerprints(connection)
     row = connection.execute(_COUNT_COLLISIONS).fetchone()
     _compare_links(connection, reading)
     return int(row[0]) if row else 0
@@ -212,8 +193,3 @@ def _compare_links(connection: "duckdb.DuckDBPyConnection", reading: Reading) ->
         connection.execute(
             f"create or replace table identity_state.{kind} as select * from identity_now_{kind}"  # noqa: S608
         )
-
-
-def _count(connection: "duckdb.DuckDBPyConnection", table: str) -> int:
-    row = connection.execute(f"select count(*) from {table}").fetchone()  # noqa: S608
-    return int(row[0]) if row else 0

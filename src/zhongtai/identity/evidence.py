@@ -1,7 +1,6 @@
 """What identity resolution reads, and the tables in which it keeps that as numbers.
 
-The tables of schema `identity_state` hold every record (`nodes`), what each names (`facts`), and a
-fingerprint of all that is read of it, so that the next run sees what has changed.
+The tables of schema `identity_state` hold every record (`nodes`) and what each names (`facts`).
 """
 
 from dataclasses import dataclass
@@ -59,8 +58,8 @@ class Sources:
 # Records and values are joined by 64-bit hashes of their keys: texts cost three times as much. Two
 # keys with one hash would make two persons one, so both tables are checked for it, and hashed
 # anew with a salt inside the text should it ever happen.
-_NODE_HASH = "hash(source, entity, concat({salt}, record_key))"
-_VALUE_HASH = "hash(identifier_type, identifier_scope, concat({salt}, identifier_value))"
+_NODE_HASH = "hash(source, entity, {record_key})"
+_VALUE_HASH = "hash(identifier_type, identifier_scope, {identifier_value})"
 _CHECK_HASH = "(hash(concat('~', identifier_value, chr(31), identifier_scope)) >> 32)::uinteger"
 
 _NODE = """
@@ -131,42 +130,6 @@ select
     )
 """
 
-# Everything that is read of a record, as one number: a sum, for rows come in no order.
-_FINGERPRINTS = """
-create or replace {kind} as
-select
-    node_hash,
-    sum(row_hash) as fingerprint,
-    count(*) filter (is_record) as record_count,
-from (
-    select
-        {node_hash} as node_hash,
-        hash(first_seen_at, name, hint, birth_date) as row_hash,
-        true as is_record,
-    from {records}
-    union all
-    select
-        {node_hash},
-        hash(
-            identifier_type,
-            identifier_scope,
-            identifier_value,
-            first_seen_at,
-            last_seen_at,
-            record_count,
-            is_verified,
-            needs_name
-        ),
-        false,
-    from {evidence}
-    union all
-    select {node_hash}, hash('attribute', attribute, value), false
-    from {attributes}
-)
-group by node_hash
-having count(*) filter (is_record) > 0
-"""
-
 _LIST_OWNERS = """
 create or replace {kind} as
 select distinct {value_hash} as value_hash, {name_key} as name
@@ -200,8 +163,7 @@ class Reading:
 
 def plan_reading(sources: Sources, declaration: Declaration, salt: str = "") -> Reading:
     """How these sources are read, with this salt in the hashes of keys and values."""
-    quoted = f"'{salt}'"
-    node_hash = _NODE_HASH.format(salt=quoted)
+    node_hash = _NODE_HASH.format(record_key=_salted("record_key", salt))
     return Reading(
         salt,
         {
@@ -216,7 +178,7 @@ def plan_reading(sources: Sources, declaration: Declaration, salt: str = "") -> 
             "is_full_name": full_name_sql("told"),
             "is_blocked_name": blocked_name_condition(declaration, "told"),
             "node_hash": node_hash,
-            "value_hash": _VALUE_HASH.format(salt=quoted),
+            "value_hash": _VALUE_HASH.format(identifier_value=_salted("identifier_value", salt)),
             "check_hash": _CHECK_HASH,
             "blocked": blocked_condition(declaration),
         },
@@ -251,6 +213,11 @@ def read_everything(
     return reading
 
 
+def _salted(column: str, salt: str) -> str:
+    # joining texts takes time, and nearly always there is no salt
+    return f"concat('{salt}', {column})" if salt else column
+
+
 def node_columns(reading: Reading) -> str:
     """The columns of a node beside its numbers, over records with the name that is `told`."""
     return _NODE.format(**reading.words)
@@ -259,11 +226,6 @@ def node_columns(reading: Reading) -> str:
 def fact_columns(reading: Reading) -> str:
     """The columns of a fact, its record as node_hash, over the evidence joined with its type."""
     return _FACT.format(**reading.words)
-
-
-def list_fingerprints(connection: "duckdb.DuckDBPyConnection", reading: Reading, kind: str) -> None:
-    """Write the table `kind` (node_hash, fingerprint, record_count) of the records as they are."""
-    reading.execute(connection, _FINGERPRINTS, kind=kind)
 
 
 def list_owners(connection: "duckdb.DuckDBPyConnection", reading: Reading, kind: str) -> None:

@@ -6,12 +6,18 @@ whom they were linked. What is left links to nothing that is touched, now or bef
 the touched records alone gives what resolving all of them would give.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from zhongtai.identity.guards import find_hubs
 
 if TYPE_CHECKING:
     import duckdb
+
+_LIST_BACKED = """
+create or replace temp table identity_backed as
+select distinct value_hash from identity_state.facts where needs_name
+"""
 
 # Values that some record names as a backup: with a name they make values of their own, so all of
 # their holders are other records once the first names it so, or the last no longer.
@@ -23,11 +29,10 @@ with named as (
     select value_hash from identity_new_facts where needs_name
 ),
 others as (
-    select distinct value_hash
-    from identity_state.facts
+    select distinct f.value_hash
+    from (select * from identity_state.facts where needs_name) as f
     semi join named using (value_hash)
     anti join identity_changed using (record_no)
-    where needs_name
 )
 select value_hash
 from named
@@ -37,27 +42,52 @@ where
     <> (value_hash in (select value_hash from identity_new_facts where needs_name))
 """
 
-_LIST_ALTERED = """
+# Of what changed the old and the new are at hand; who else is altered is looked up.
+_LIST_ALTERED = (
+    """
+create or replace temp table identity_flipped_holders as
+select distinct f.record_no
+from identity_state.facts as f
+semi join identity_flipped using (value_hash)
+anti join identity_changed using (record_no)
+""",
+    """
 create or replace temp table identity_altered as
 select record_no from identity_changed
+union all
+select record_no from identity_flipped_holders
+""",
+    """
+create or replace temp table identity_altered_facts as
+select record_no, value_hash from identity_old_facts
+union all
+select record_no, value_hash from identity_new_facts
+union all
+select f.record_no, f.value_hash
+from identity_state.facts as f
+semi join identity_flipped_holders using (record_no)
+""",
+    """
+create or replace temp table identity_altered_names as
+select record_no, name from identity_old_nodes where is_full_name
 union
-select record_no from identity_state.facts semi join identity_flipped using (value_hash)
-"""
+select record_no, name from identity_new_nodes where is_full_name
+union
+select n.record_no, n.name
+from (select * from identity_state.nodes where is_full_name) as n
+semi join identity_flipped_holders using (record_no)
+""",
+)
 
 # What the altered records name and named, also under their names; base_hash is the value itself.
 _TOUCH_VALUES = """
 create or replace temp table identity_touched_values as
 with held as (
-    select f.value_hash, n.name
-    from identity_old_facts as f
-    left join identity_old_nodes as n on f.record_no = n.record_no and n.is_full_name
-    union
-    select f.value_hash, n.name
-    from identity_state.facts as f
-    semi join identity_altered using (record_no)
-    left join identity_state.nodes as n on f.record_no = n.record_no and n.is_full_name
+    select distinct f.value_hash, n.name
+    from identity_altered_facts as f
+    left join identity_altered_names as n using (record_no)
 )
-select value_hash, value_hash as base_hash from held
+select distinct value_hash, value_hash as base_hash from held
 union
 select hash(h.value_hash, h.name), h.value_hash
 from held as h
@@ -71,25 +101,43 @@ union
 select value_hash, value_hash from identity_changed_owners
 """
 
-_LIST_BACKED = """
-create or replace temp table identity_backed as
-select distinct value_hash from identity_state.facts where needs_name
-"""
-
 # Everybody who names a touched value, as somebody's whom to ask instead too.
-_LIST_HOLDERS = """
+_LIST_HOLDERS = (
+    """
+create or replace temp table identity_named as
+select f.*
+from identity_state.facts as f
+semi join (select base_hash as value_hash from identity_touched_values) using (value_hash)
+""",
+    """
+create or replace temp table identity_named_backed as
+select * from identity_named semi join identity_backed using (value_hash)
+""",
+    """
+create or replace temp table identity_holder_names as
+select n.record_no, n.name
+from (select record_no, name from identity_state.nodes where is_full_name) as n
+semi join identity_named_backed using (record_no)
+""",
+    """
 create or replace temp table identity_holders as
-with named as (
-    select f.*
-    from identity_state.facts as f
-    semi join (select base_hash as value_hash from identity_touched_values) using (value_hash)
-)
-select *, value_hash as base_hash from named
+select *, value_hash as base_hash from identity_named
 union all
 select f.* replace (hash(f.value_hash, n.name) as value_hash, false as needs_name), f.value_hash
-from named as f
-inner join identity_state.nodes as n using (record_no)
-where n.is_full_name and f.value_hash in (select value_hash from identity_backed)
+from identity_named_backed as f
+inner join identity_holder_names as n using (record_no)
+""",
+)
+
+# Two values with one hash: all who name one of them are among the holders.
+_COUNT_COLLISIONS = """
+select count(*)
+from (
+    select value_hash
+    from identity_named
+    group by value_hash
+    having min(check_hash) <> max(check_hash)
+)
 """
 
 _COUNT_CROWDS = """
@@ -173,21 +221,31 @@ from kept as k
 semi join rekept using (value_hash)
 """
 
-_TOUCH_RECORDS = """
+_TOUCH_RECORDS = (
+    """
+create or replace temp table identity_stirred as
+select distinct p.raw
+from identity_state.partition as p
+semi join identity_seeds using (record_no)
+""",
+    # whole components, as they were: whoever is gone was in one of them
+    """
+create or replace temp table identity_parted as
+select p.*
+from identity_state.partition as p
+semi join identity_stirred using (raw)
+""",
+    """
 create or replace temp table identity_touched as
-with components as (
-    select distinct p.raw
-    from identity_state.partition as p
-    semi join identity_seeds using (record_no)
-)
 select record_no
 from (
-    select p.record_no from identity_state.partition as p semi join components using (raw)
+    select record_no from identity_parted
     union
     select record_no from identity_seeds
 )
-semi join identity_state.nodes using (record_no)
-"""
+anti join (select record_no from identity_changed where is_gone) using (record_no)
+""",
+)
 
 _LIMIT = (
     """
@@ -209,25 +267,29 @@ where n.is_full_name and f.value_hash in (select value_hash from identity_backed
 """,
 )
 
-# How many records name each value, the untouched ones included: what is shared with a hub's holder
-# is shared, whether he is touched or not.
+# Which values are shared. Who is not touched holds a value of a touched record only where it links
+# one of them no longer: as a hub, or because he names too many of its type.
 _COUNT_VALUES = """
 create or replace temp table identity_value_counts as
-with told as (
-    select f.record_no, f.value_hash, f.type_no, f.needs_name
-    from identity_state.facts as f
-    semi join identity_told using (value_hash)
+with elsewhere as (
+    select value_hash, count(*) as record_count
+    from (
+        select value_hash from identity_state.hubs
+        union all
+        select value_hash
+        from identity_state.overfull
+        anti join identity_touched using (record_no)
+        anti join identity_changed using (record_no)
+    )
+    group by value_hash
 )
-select value_hash, any_value(type_no) as type_no, count(*) as record_count
-from (
-    select value_hash, type_no from told where not needs_name
-    union all
-    select hash(f.value_hash, n.name), f.type_no
-    from told as f
-    inner join identity_state.nodes as n using (record_no)
-    where n.is_full_name and f.value_hash in (select value_hash from identity_backed)
-)
-group by value_hash
+select
+    f.value_hash,
+    any_value(f.type_no) as type_no,
+    count(*) + coalesce(any_value(e.record_count), 0) as record_count,
+from identity_facts as f
+left join elsewhere as e using (value_hash)
+group by f.value_hash
 """
 
 _LIMIT_GUARDS = (
@@ -258,27 +320,37 @@ where
 )
 
 
-def spread_changes(connection: "duckdb.DuckDBPyConnection") -> int:
-    """Find whom the changes touch; writes identity_touched (record_no) and returns how many.
+@dataclass(frozen=True)
+class Spread:
+    """How many records are touched; `collisions` of hashes need a full resolution."""
+
+    touched: int
+    collisions: int
+
+
+def spread_changes(connection: "duckdb.DuckDBPyConnection") -> Spread:
+    """Find whom the changes touch; writes identity_touched (record_no).
 
     Brings the hubs of schema identity_state up to date. Reads what `apply_changes` has left.
     """
     for statement in (
         _LIST_BACKED,
         _FIND_FLIPPED,
-        _LIST_ALTERED,
+        *_LIST_ALTERED,
         _TOUCH_VALUES,
-        _LIST_HOLDERS,
+        *_LIST_HOLDERS,
         _COUNT_CROWDS,
         _LIST_CROWDS,
     ):
         connection.execute(statement)
     _limit_to(connection, "identity_limits")
     find_hubs(connection)
-    for statement in (*_KEEP_GUARDS, *_REPLACE_GUARDS, _LIST_SEEDS, _TOUCH_RECORDS):
+    for statement in (*_KEEP_GUARDS, *_REPLACE_GUARDS, _LIST_SEEDS, *_TOUCH_RECORDS):
         connection.execute(statement)
-    row = connection.execute("select count(*) from identity_touched").fetchone()
-    return int(row[0]) if row else 0
+    return Spread(
+        _ask(connection, "select count(*) from identity_touched"),
+        _ask(connection, _COUNT_COLLISIONS),
+    )
 
 
 def take_touched(connection: "duckdb.DuckDBPyConnection") -> None:
@@ -292,3 +364,8 @@ def take_touched(connection: "duckdb.DuckDBPyConnection") -> None:
 def _limit_to(connection: "duckdb.DuckDBPyConnection", records: str) -> None:
     for statement in _LIMIT:
         connection.execute(statement.format(records=records))
+
+
+def _ask(connection: "duckdb.DuckDBPyConnection", query: str) -> int:
+    row = connection.execute(query).fetchone()
+    return int(row[0]) if row else 0

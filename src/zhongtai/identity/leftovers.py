@@ -1,13 +1,17 @@
 """Matching what strong evidence left apart: clusters compared by name, place, birth and more.
 
 One row per cluster that has a full name goes to `zhongtai.identity.matching`; what it joins and no
-single-valued identifier contradicts becomes one person, what it doubts goes to review.
+single-valued identifier contradicts becomes one person, what it doubts goes to review. Who was
+compared, and what came of it, is kept, so that a change has only those compared whom it concerns.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
+from zhongtai.identity.components import take_all
 from zhongtai.identity.declaration import Declaration
+from zhongtai.identity.descriptions import describe_clusters
+from zhongtai.identity.rematching import keep_matching, rematch
 from zhongtai.identity.review_pairs import create_review_pairs, write_review_pairs
 
 if TYPE_CHECKING:
@@ -25,159 +29,59 @@ class MatchReport:
     undecided: dict[str, int] = field(default_factory=dict)
 
 
-# The record whose key comes first names its cluster, whatever numbers it was given this time.
-_PLACE_CLUSTERS = """
-create or replace temp table identity_clusters as
-with keyed as (
-    select
-        p.component,
-        min(n.source || chr(31) || n.entity || chr(31) || n.record_key) as cluster_key,
-    from identity_nodes as n
-    inner join identity_partition as p using (record_no)
-    group by p.component
-),
-names as (
-    select p.component, n.name, count(*) as uses
-    from identity_nodes as n
-    inner join identity_partition as p using (record_no)
-    where n.is_full_name and n.is_own_name
-    group by p.component, n.name
-    qualify row_number() over (partition by p.component order by count(*) desc, n.name) = 1
+_SEE_ALL = """
+create or replace temp view identity_partition as
+select record_no, settled as component from identity_state.partition
+"""
+
+_SEE_TOUCHED = (
+    "create or replace temp view identity_nodes as select * from identity_touched_nodes",
+    "create or replace temp view identity_facts as select * from identity_touched_facts",
+    """
+create or replace temp view identity_partition as
+select record_no, settled as component from identity_entered
+""",
+    """
+create or replace temp table identity_dissolved as
+select distinct settled as component from identity_parted
+""",
 )
-select component, cluster_key, name
-from keyed
-inner join names using (component)
-"""
 
-_LIST_ATTRIBUTES = """
-create or replace temp table identity_known as
-select c.cluster_key, a.attribute, a.value, count(*) as uses
-from {attributes} as a
-inner join identity_nodes as n using (source, entity, record_key)
-inner join identity_partition as p using (record_no)
-inner join identity_clusters as c using (component)
-group by c.cluster_key, a.attribute, a.value
-"""
-
-# Numbers that are nobody's own say nothing about who this is.
-_LIST_MOBILES = """
-insert into identity_known
-select c.cluster_key, 'mobile', e.identifier_value, count(*)
-from {evidence} as e
-inner join identity_nodes as n using (source, entity, record_key)
-inner join identity_partition as p using (record_no)
-inner join identity_clusters as c using (component)
-where
-    e.identifier_type = 'mobile'
-    and not {blocked}
-    and {value_hash} not in (select value_hash from identity_hubs)
-group by c.cluster_key, e.identifier_value
-"""
-
-# How many persons of one name there are at least, by what a person has one of. Names that belong to
-# several persons tell less than their frequency says, be it known or not.
-_COUNT_NAMESAKES = """
-create or replace temp table identity_namesakes as
-with traits as (
-    select c.name, s.attribute, s.value
-    from identity_separations as s
-    inner join identity_clusters as c on s.key = c.cluster_key
-    union
-    select c.name, k.attribute, hash(k.value)
-    from identity_known as k
-    inner join identity_clusters as c using (cluster_key)
-    where k.attribute = 'birth_date'
-)
-select distinct name
-from traits
-group by name, attribute
-having count(*) > 1
-"""
-
-_DESCRIBE = """
-create or replace temp table identity_described as
-with best as (
-    select cluster_key, attribute, value
-    from identity_known
-    where attribute in ('gender', 'birth_date', 'province', 'city', 'address')
-    qualify row_number() over (
-        partition by cluster_key, attribute order by uses desc, value
-    ) = 1
-),
-single as (
-    select
-        cluster_key,
-        max(value) filter (attribute = 'gender') as gender,
-        try_cast(max(value) filter (attribute = 'birth_date') as date) as birth_date,
-        max(value) filter (attribute = 'province') as province,
-        max(value) filter (attribute = 'city') as city,
-        max(value) filter (attribute = 'address') as address,
-    from best
-    group by cluster_key
-),
-several as (
-    select
-        cluster_key,
-        list_sort(list(value) filter (attribute in ('mobile', 'masked_mobile'))) as mobiles,
-        list_sort(list(value) filter (attribute = 'dealer_code')) as dealer_codes,
-    from identity_known
-    where attribute in ('mobile', 'masked_mobile', 'dealer_code')
-    group by cluster_key
-)
-select
-    c.cluster_key,
-    c.name,
-    v.mobiles,
-    s.birth_date,
-    s.gender,
-    s.province,
-    s.city,
-    v.dealer_codes,
-    s.address,
-    c.name in (select name from identity_namesakes) as has_namesakes,
-from identity_clusters as c
-left join single as s using (cluster_key)
-left join several as v using (cluster_key)
-"""
-
-# What a person has one of keeps clusters apart, however alike they are.
-_SEPARATE = """
-create or replace temp table identity_separations as
-select distinct
-    c.cluster_key as key,
-    t.identifier_type || ':' || f.scope_hash::varchar as attribute,
-    f.value_hash as value,
-from identity_facts as f
-inner join identity_types as t using (type_no)
-inner join identity_partition as p using (record_no)
-inner join identity_clusters as c using (component)
-where t.max_values = 1
-union
-select distinct c.cluster_key, 'verified_mobile', f.value_hash
-from identity_facts as f
-inner join identity_types as t using (type_no)
-inner join identity_partition as p using (record_no)
-inner join identity_clusters as c using (component)
-where f.is_verified and t.identifier_type = 'mobile'
+# What the sources tell of the touched records: hash first, then all that is costly.
+_TELL_TOUCHED = """
+create or replace temp table identity_told_{kind} as
+select r.* exclude (node_hash)
+from (select *, {node_hash} as node_hash from {relation}) as r
+semi join identity_touched_nodes using (node_hash)
 """
 
 _TOLD_APART = """
 create or replace temp table identity_told_apart as
+with placed as (
+    select p.record_no, d.component, d.cluster_key
+    from identity_state.partition as p
+    semi join (
+        select left_no as record_no from identity_state.cannot_links
+        union
+        select right_no from identity_state.cannot_links
+    ) using (record_no)
+    inner join identity_state.described as d on p.settled = d.component
+)
 select l.cluster_key as left_key, r.cluster_key as right_key
-from identity_cannot_links as d
-inner join identity_partition as lp on d.left_no = lp.record_no
-inner join identity_partition as rp on d.right_no = rp.record_no
-inner join identity_clusters as l on lp.component = l.component
-inner join identity_clusters as r on rp.component = r.component
+from identity_state.cannot_links as d
+inner join placed as l on d.left_no = l.record_no
+inner join placed as r on d.right_no = r.record_no
 where l.component <> r.component
 """
 
 _JOIN = """
 create or replace temp table identity_matched as
-select c.component, g.component as joined_to
+select component, joined_to from identity_state.groups {kept}
+union all
+select c.component, g.component
 from matching_groups as m
-inner join identity_clusters as c on m.row_key = c.cluster_key
-inner join identity_clusters as g on m.group_key = g.cluster_key
+inner join identity_state.described as c on m.row_key = c.cluster_key
+inner join identity_state.described as g on m.group_key = g.cluster_key
 """
 
 _NOTHING = "create or replace temp table identity_matched (component integer, joined_to integer)"
@@ -188,33 +92,42 @@ def match_leftovers(
     sources: "Sources",
     declaration: Declaration,
     reading: "Reading",
+    *,
+    of_all: bool,
 ) -> MatchReport:
-    """Find clusters of identity_partition that are one person by all that is known of them.
+    """Find clusters that are one person by all that is known of them.
 
-    Does nothing where `sources` has no attributes or the declaration no matching. Writes
-    identity_matched (component, joined_to) and identity.review_pairs.
+    Unless `of_all`, only those are compared whom the touched records concern; what came of the
+    others stays. Does nothing where `sources` has no attributes or the declaration no matching.
+    Writes identity_matched (component, joined_to) and identity.review_pairs.
     """
     connection.execute("create schema if not exists identity")
     if sources.attributes is None or declaration.matching is None:
         connection.execute(_NOTHING)
         create_review_pairs(connection)
         return MatchReport()
-    from zhongtai.identity import matching
+    if of_all:
+        take_all(connection)
+        connection.execute(_SEE_ALL)
+    else:
+        reading = _take_touched(connection, reading)
+    describe_clusters(connection, reading, of_all=of_all)
+    connection.execute(_TOLD_APART)
+    match = keep_matching if of_all else rematch
+    compared, undecided = match(connection, declaration.matching)
+    kept = "where false" if of_all else "anti join identity_stirred using (component)"
+    connection.execute(_JOIN.format(kept=kept))
+    write_review_pairs(connection, declaration.matching[0], of_all=of_all)
+    row = connection.execute("select count(*) from identity_matched").fetchone()
+    return MatchReport(compared, int(row[0]) if row else 0, undecided)
 
-    task, model = declaration.matching
-    for statement in (
-        _PLACE_CLUSTERS,
-        _LIST_ATTRIBUTES,
-        _LIST_MOBILES,
-        _SEPARATE,
-        _COUNT_NAMESAKES,
-        _DESCRIBE,
-        _TOLD_APART,
-    ):
-        reading.execute(connection, statement)
-    scored = matching.score_pairs(connection, "identity_described", task, model)
-    separations = matching.Separations("identity_separations", "identity_told_apart")
-    linked = matching.link(connection, task, separations=separations)
-    connection.execute(_JOIN)
-    write_review_pairs(connection, task)
-    return MatchReport(scored.compared, linked.joined, linked.undecided)
+
+def _take_touched(connection: "duckdb.DuckDBPyConnection", reading: "Reading") -> "Reading":
+    """Let what follows see the touched records alone; returns how what they tell is read."""
+    for statement in _SEE_TOUCHED:
+        connection.execute(statement)
+    words = dict(reading.words)
+    for kind in ("evidence", "attributes"):
+        reading.execute(connection, _TELL_TOUCHED, kind=kind, relation=words[kind])
+        words[kind] = f"identity_told_{kind}"
+    return replace(reading, words=words)

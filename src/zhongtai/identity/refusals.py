@@ -12,49 +12,81 @@ if TYPE_CHECKING:
     from zhongtai.runs import Run
 
 # A hub is told as a star: each record that names it against the one whose key comes first.
-_LIST_HUB_LINKS = """
+_LIST_HUB_LINKS = (
+    """
+create or replace temp table identity_dropped as
+select f.record_no, f.value_hash, f.type_no, 'hub' as reason
+from {facts} as f
+semi join identity_state.hubs using (value_hash)
+anti join identity_state.kept using (value_hash, record_no)
+union all
+select f.record_no, f.value_hash, f.type_no, 'too_many_values'
+from {facts} as f
+semi join identity_state.overfull using (value_hash, record_no)
+anti join identity_state.hubs using (value_hash)
+""",
+    """
+create or replace temp table identity_rivals as
+select f.value_hash, f.record_no
+from {facts} as f
+semi join identity_dropped using (value_hash)
+""",
+    # the first two: one of them is another record than the one in hand
+    """
+create or replace temp table identity_centres as
+select r.value_hash, r.record_no, n.source, n.entity, n.record_key
+from identity_rivals as r
+inner join (
+    select * from identity_state.nodes semi join identity_rivals using (record_no)
+) as n using (record_no)
+qualify row_number() over (
+    partition by r.value_hash order by n.source, n.entity, n.record_key
+) <= 2
+""",
+    """
 create or replace temp table identity_hub_links as
-with dropped as (
-    select f.record_no, f.value_hash, f.type_no, 'hub' as reason
-    from identity_facts as f
-    semi join identity_hubs as h using (value_hash)
-    anti join identity_kept as k using (value_hash, record_no)
-    union all
-    select f.record_no, f.value_hash, f.type_no, 'too_many_values'
-    from identity_facts as f
-    semi join identity_overfull as o using (value_hash, record_no)
-    anti join identity_hubs as h using (value_hash)
-),
-ranked as (
-    select
-        f.value_hash,
-        f.record_no,
-        row_number() over (
-            partition by f.value_hash order by n.source, n.entity, n.record_key
-        ) as place,
-    from identity_facts as f
-    inner join identity_nodes as n using (record_no)
-    where f.value_hash in (select value_hash from dropped)
-),
--- the first two: one of them is another record than the one in hand
-centres as (select * from ranked where place <= 2)
-select d.record_no as right_no, c.record_no as left_no, d.type_no, d.reason
-from dropped as d
-inner join centres as c on d.value_hash = c.value_hash and d.record_no <> c.record_no
-qualify row_number() over (partition by d.record_no, d.value_hash order by c.place) = 1
-"""
+select d.value_hash, d.record_no as right_no, c.record_no as left_no, d.type_no, d.reason
+from identity_dropped as d
+inner join identity_centres as c on d.value_hash = c.value_hash and d.record_no <> c.record_no
+qualify row_number() over (
+    partition by d.record_no, d.value_hash order by c.source, c.entity, c.record_key
+) = 1
+""",
+)
+
+_KEEP_ALL = "create or replace table identity_state.hub_links as select * from identity_hub_links"
+
+# What is dropped of a value changes only where somebody who names it does.
+_TOUCHED_FACTS = """(
+    select * from identity_holders semi join identity_touched_values using (value_hash)
+    where not needs_name
+)"""
+_KEEP_TOUCHED = (
+    """
+delete from identity_state.hub_links
+where value_hash in (select value_hash from identity_touched_values)
+""",
+    "insert into identity_state.hub_links select * from identity_hub_links",
+)
 
 # Few records refuse a link, and only those are looked up.
 _LIST_ENDS = """
 create or replace temp table identity_ends as
 with ends as (
-    select unnest([left_no, right_no]) as record_no from identity_state.refusals
+    select left_no as record_no from identity_state.refusals
     union
-    select unnest([left_no, right_no]) from identity_hub_links
+    select right_no from identity_state.refusals
+    union
+    select left_no from identity_state.hub_links
+    union
+    select right_no from identity_state.hub_links
+    union
+    select record_no from identity_state.kept
 )
 select n.record_no, n.source, n.entity, n.record_key, p.component
 from (select * from identity_state.nodes semi join ends using (record_no)) as n
-inner join identity_state.partition as p using (record_no)
+inner join (select * from identity_state.partition semi join ends using (record_no)) as p
+    using (record_no)
 """
 
 # Both ends are looked up before they are compared: with the comparison in the same statement the
@@ -70,7 +102,7 @@ with refused as (
             as reason,
     from identity_state.refusals
     union all
-    select left_no, right_no, type_no, reason from identity_hub_links
+    select left_no, right_no, type_no, reason from identity_state.hub_links
 )
 select
     l as one,
@@ -120,7 +152,7 @@ from ordered
 _WRITE_SHARED = """
 create or replace table identity.shared_values as
 with shared as (
-    select value_hash, 'hub' as sharing, over_limit, holders from identity_hubs
+    select value_hash, 'hub' as sharing, over_limit, holders from identity_state.hubs
     union all
     select value_hash, 'household', null, count(*) + 1
     from identity_household_pairs
@@ -153,7 +185,7 @@ _WRITE_KEPT = """
 create or replace table identity.kept_evidence as
 select distinct n.source, n.entity, n.record_key, v.identifier_type, v.identifier_value
 from identity_state.kept as k
-inner join identity_nodes as n using (record_no)
+inner join identity_ends as n using (record_no)
 inner join identity_state.named_values as v using (value_hash)
 where v.identifier_value is not null
 """
@@ -192,9 +224,20 @@ where
 """
 
 
+def keep_hub_links(connection: "duckdb.DuckDBPyConnection", *, of_all: bool) -> None:
+    """Keep what hubs and records with too many values do not link, of all values or touched ones.
+
+    Reads identity_facts, or identity_holders and identity_touched_values.
+    """
+    facts = "identity_facts" if of_all else _TOUCHED_FACTS
+    for statement in _LIST_HUB_LINKS:
+        connection.execute(statement.format(facts=facts))
+    for statement in (_KEEP_ALL,) if of_all else _KEEP_TOUCHED:
+        connection.execute(statement)
+
+
 def write_refusals(connection: "duckdb.DuckDBPyConnection", reading: "Reading", run: "Run") -> None:
     """Write identity.refused_links, shared_values and kept_evidence of all records."""
-    connection.execute(_LIST_HUB_LINKS)
     connection.execute(_LIST_ENDS)
     connection.execute(_PLACE_REFUSED)
     connection.execute(_PLACE_HOUSEHOLDS)

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from zhongtai.identity.changes import apply_changes, find_changes
-from zhongtai.identity.components import label_links, label_records, take_all
+from zhongtai.identity.components import label_links, label_records
 from zhongtai.identity.decisions import load_decisions
 from zhongtai.identity.declaration import Declaration, load_declaration
-from zhongtai.identity.evidence import Reading, Sources, list_fingerprints, plan_reading
+from zhongtai.identity.evidence import Reading, Sources, plan_reading
+from zhongtai.identity.fingerprints import keep_fingerprints
 from zhongtai.identity.guards import load_types
 from zhongtai.identity.increments import spread_changes, take_touched
 from zhongtai.identity.leftovers import match_leftovers
@@ -23,7 +24,7 @@ from zhongtai.identity.partition import (
     see_all,
 )
 from zhongtai.identity.record_map import write_map
-from zhongtai.identity.refusals import write_refusals
+from zhongtai.identity.refusals import keep_hub_links, write_refusals
 from zhongtai.identity.stability import partition_version, sum_members
 from zhongtai.identity.state import History, name_resolution, read_history
 from zhongtai.identity.suspects import settle_suspects
@@ -165,8 +166,11 @@ def _plan(
     if changes.changed > widest * changes.records:
         return replace(plan, full_because=f"{changes.changed:,} records changed")
     if apply_changes(connection, reading):
-        return replace(plan, full_because="keys or values share a hash")
-    plan = replace(plan, touched=spread_changes(connection))
+        return replace(plan, full_because="keys share a hash")
+    spread = spread_changes(connection)
+    if spread.collisions:
+        return replace(plan, full_because="values share a hash")
+    plan = replace(plan, touched=spread.touched)
     if plan.touched > widest * plan.records:
         return replace(plan, full_because=f"changes touch {plan.touched:,} records")
     return plan
@@ -192,7 +196,7 @@ def _resolve(
     if plan.full_because or reading is None:
         _drop_temporary(connection)
         graph, reading = label_records(connection, sources, declaration)
-        list_fingerprints(connection, reading, "table identity_state.fingerprints")
+        keep_fingerprints(connection, reading)
         contested = settle_suspects(connection, declaration)
         keep_all(connection)
     else:
@@ -200,10 +204,12 @@ def _resolve(
         graph = label_links(connection)
         contested = settle_suspects(connection, declaration)
         keep_touched(connection)
+    keep_hub_links(connection, of_all=plan.full_because is not None)
     _drop_temporary(connection, but=_CARRIED)
-    take_all(connection)
     see_all(connection)
-    matched = match_leftovers(connection, sources, declaration, reading)
+    matched = match_leftovers(
+        connection, sources, declaration, reading, of_all=plan.full_because is not None
+    )
     total, persons, is_followed = _make_persons(connection, plan, history)
     write_map(connection, sources, history, run, is_followed=is_followed)
     write_refusals(connection, reading, run)
@@ -257,8 +263,11 @@ def _make_persons(
 _CARRIED = (
     "identity_types",
     "identity_before",
-    "identity_replaced",
+    "identity_entered",
     "identity_old_nodes",
+    "identity_parted",
+    "identity_touched_facts",
+    "identity_touched_nodes",
 )
 
 

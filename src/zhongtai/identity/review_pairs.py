@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
     from zhongtai.identity.matching import Declaration
 
-# What a reviewer sees of each column of identity_described: enough to compare, not to call. The
+# What a reviewer sees of each column of a described cluster: enough to compare, not to call. The
 # beginning of an address is its province and city.
 _MASKS = {
     "name": "left(name, 1) || repeat('*', greatest(length(name) - 1, 1)::integer)",
@@ -47,7 +47,7 @@ where l.group_key = r.group_key
 _WRITE = """
 insert into identity.{table}
 with shown as (
-    select cluster_key, {masked} from identity_described
+    select cluster_key, {masked} from {described}
 ),
 pairs as ({pairs})
 select
@@ -68,21 +68,40 @@ inner join shown as r on r.cluster_key = u.right_key
 """
 
 
+_SCOPE = "(from identity_state.described semi join identity_stirred using (component))"
+
+# Both clusters of a pair are matched anew, or neither is.
+_FORGET = """
+delete from identity.{table}
+where concat_ws(chr(31), source, entity, record_key) in (
+    select cluster_key from identity_former
+    union all
+    select cluster_key from {described}
+)
+"""
+
+
 def create_review_pairs(connection: "duckdb.DuckDBPyConnection") -> None:
     """Write identity.review_pairs and identity.matched_pairs without a row."""
     for table in ("review_pairs", "matched_pairs"):
         connection.execute(f"create or replace table identity.{table} ({_COLUMNS})")
 
 
-def write_review_pairs(connection: "duckdb.DuckDBPyConnection", declaration: "Declaration") -> None:
+def write_review_pairs(
+    connection: "duckdb.DuckDBPyConnection", declaration: "Declaration", *, of_all: bool
+) -> None:
     """Write identity.review_pairs and identity.matched_pairs from what matching has left.
+
+    Unless `of_all`, only the pairs of clusters in identity_former and identity_stirred are new.
 
     The record whose key comes first stands for its cluster, as in `cluster_key`, and names the
     pair: the same two records are the same pair in every run.
     """
     from zhongtai.identity.matching import level_labels
 
-    create_review_pairs(connection)
+    described = "identity_state.described" if of_all else _SCOPE
+    if of_all:
+        create_review_pairs(connection)
     labels = level_labels(declaration)
     comparisons = []
     for comparison in declaration.comparisons:
@@ -99,9 +118,15 @@ def write_review_pairs(connection: "duckdb.DuckDBPyConnection", declaration: "De
         )
     masked = ", ".join(f'{mask} as "{column}"' for column, mask in _MASKS.items())
     for table, pairs in (("review_pairs", _UNDECIDED), ("matched_pairs", _JOINED)):
+        if not of_all:
+            connection.execute(_FORGET.format(table=table, described=described))
         connection.execute(
             _WRITE.format(
-                table=table, pairs=pairs, masked=masked, comparisons=", ".join(comparisons)
+                table=table,
+                pairs=pairs,
+                masked=masked,
+                described=described,
+                comparisons=", ".join(comparisons),
             )
         )
 

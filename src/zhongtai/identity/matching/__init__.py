@@ -10,7 +10,7 @@ from zhongtai.identity.matching.evaluation import (
 from zhongtai.identity.matching.levels import level_labels
 from zhongtai.identity.matching.linkage import LinkReport, Separations, link
 from zhongtai.identity.matching.model import Model, load_model, save_model
-from zhongtai.identity.matching.scoring import ScoreReport, score_pairs
+from zhongtai.identity.matching.scoring import ScoreReport, block_rows, score_pairs
 from zhongtai.identity.matching.table import resolve_table
 from zhongtai.identity.matching.training import train
 
@@ -21,6 +21,7 @@ __all__ = [
     "Quality",
     "ScoreReport",
     "Separations",
+    "block_rows",
     "level_labels",
     "link",
     "load_declaration",

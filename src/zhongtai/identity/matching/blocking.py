@@ -76,6 +76,45 @@ class BlockReport:
     largest: int
 
 
+# Pairs that are given by the numbers of their rows.
+_PAIR_AMONG = """
+create or replace temp table matching__blocked as
+select
+    least(l.row_no, r.row_no) as join_key_l,
+    greatest(l.row_no, r.row_no) as join_key_r,
+    '0' as match_key,
+from {among} as a
+inner join matching__features as l on a.left_no = l.given_no
+inner join matching__features as r on a.right_no = r.given_no
+"""
+
+_KEEP = """
+create or replace temp table matching_blocks as
+select b.rule, b.block, f.given_no
+from matching__blocks as b
+inner join matching__features as f using (row_no)
+"""
+
+
+def keep_blocks(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Write the temp table `matching_blocks` (rule, block, given_no) of the rows in hand."""
+    connection.execute(_KEEP)
+
+
+def pair_among(connection: "duckdb.DuckDBPyConnection", among: str) -> None:
+    """Write the temp table `matching__blocked` of given pairs (left_no, right_no), each once."""
+    connection.execute(_PAIR_AMONG.format(among=among))
+
+
+def list_blocks(
+    connection: "duckdb.DuckDBPyConnection",
+    declaration: Declaration,
+    list_columns: Collection[str],
+) -> None:
+    """Write the temp table `matching__blocks` (rule, block, row_no) of `matching__features`."""
+    connection.execute(_blocks_of(declaration, list_columns))
+
+
 def block_pairs(
     connection: "duckdb.DuckDBPyConnection",
     declaration: Declaration,
@@ -87,7 +126,7 @@ def block_pairs(
     more than `max_pairs` pairs, its largest blocks are left out as well, all blocks of one size
     alike, so that the order of the rows decides nothing.
     """
-    connection.execute(_list_blocks(declaration, list_columns))
+    list_blocks(connection, declaration, list_columns)
     connection.execute(_COUNT)
     limits = {"max_pairs": declaration.max_pairs, "max_block": declaration.max_block}
     rows = connection.execute(_BOUND, limits).fetchall()
@@ -113,7 +152,7 @@ def block_pairs(
     )
 
 
-def _list_blocks(declaration: Declaration, list_columns: Collection[str]) -> str:
+def _blocks_of(declaration: Declaration, list_columns: Collection[str]) -> str:
     """One row per rule, block and row; a block is the hash of what its rows have in common."""
     known = block_features(declaration, list_columns)
     selects = []

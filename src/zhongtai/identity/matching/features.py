@@ -126,11 +126,15 @@ def block_features(
 
 
 def prepare_features(
-    connection: "duckdb.DuckDBPyConnection", relation: str, declaration: Declaration
+    connection: "duckdb.DuckDBPyConnection",
+    relation: str,
+    declaration: Declaration,
+    number: str | None = None,
 ) -> Prepared:
     """Write the temp table `matching__features`: row_no by order of the key, key, features.
 
-    `relation` is a table, view or bracketed query of this connection.
+    `relation` is a table, view or bracketed query of this connection; `number` names a column of
+    it that is kept as `given_no`.
     Raises ConfigurationError where a declared column is missing, ZhongtaiError where a key is
     missing or repeated.
     """
@@ -155,11 +159,13 @@ def prepare_features(
     stricter = declaration.stricter
     doubtful = f"coalesce(rows.{_quoted(stricter.where)}, false)" if stricter else "false"
     key = _quoted(declaration.key)
+    given = f"rows.{_quoted(number)}" if number else "null::integer"
     # numbered by key, so that the order of the rows decides nothing: keys alone, for a sort carries
     # along whatever else is selected
     connection.execute(
         "create or replace temp table matching__features as"
-        f" select n.row_no, rows.{key} as row_key, {doubtful} as is_doubtful, {columns}"
+        f" select n.row_no, rows.{key} as row_key, {given} as given_no,"
+        f" {doubtful} as is_doubtful, {columns}"
         f" from {_fold_lists(relation, declaration, list_columns)} as rows"
         f" inner join (select {key} as row_key,"
         f" (row_number() over (order by {key}))::integer as row_no from {relation}) as n"

@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zhongtai.identity.matching.blocking import BlockReport, block_pairs
+from zhongtai.identity.matching.blocking import (
+    BlockReport,
+    block_pairs,
+    keep_blocks,
+    list_blocks,
+    pair_among,
+)
 from zhongtai.identity.matching.declaration import Declaration, Sufficiency, check_declaration
 from zhongtai.identity.matching.engine import drop_temporary, open_linker, splink_settings
 from zhongtai.identity.matching.features import prepare_features
@@ -28,13 +34,15 @@ class ScoreReport:
     blocking: tuple[BlockReport, ...]
 
 
-def score_pairs(
+def score_pairs(  # noqa: PLR0913
     connection: "duckdb.DuckDBPyConnection",
     relation: str,
     declaration: Declaration,
     model: Model,
     *,
     into: str = "matching_pairs",
+    number: str | None = None,
+    among: str | None = None,
 ) -> ScoreReport:
     """Compare the rows of a relation and write the temp table `into`, one row per pair.
 
@@ -43,36 +51,64 @@ def score_pairs(
     `level_<name>` (see `level_labels`) and `weight_<name>`, its part of the match weight.
     Deterministic: the model decides, not the other rows or their order.
     No other table is left behind, also after an error.
+
+    `number` names a column of whole numbers, one for each row: then the pairs have left_no and
+    right_no as well, and the temp table `matching_blocks` (rule, block, given_no) says who shares a
+    block with whom. `among` is a relation of such pairs (left_no, right_no), each once: these are
+    compared then, whatever blocks they share.
     """
     check_declaration(declaration)
     check_model(model, declaration)
     try:
-        prepared = prepare_features(connection, relation, declaration)
+        prepared = prepare_features(connection, relation, declaration, number)
         attach_frequencies(connection, declaration, dict(model.frequencies))
-        blocking = block_pairs(connection, declaration, prepared.list_columns)
+        blocking: tuple[BlockReport, ...] = ()
+        if among:
+            pair_among(connection, among)
+        else:
+            blocking = block_pairs(connection, declaration, prepared.list_columns)
+            if number:
+                keep_blocks(connection)
+            connection.execute("drop table matching__blocks")
         compared = _count(connection, "matching__blocked")
-        connection.execute("drop table matching__blocks")
-        with open_linker(
-            connection,
-            "matching__input",
-            splink_settings(declaration, prepared.list_columns, model),
-        ) as linker:
-            _skip_counting(connection, linker, declaration)
-            api = linker._db_api
-            linker.table_management.register_blocked_pairs_for_predict(
-                api.register("matching__blocked", dataset_display_name="blocked")
-            )
-            scored = linker.inference.predict(
-                threshold_match_probability=declaration.thresholds.floor or None,
-                warning_mode="never",
-            )
-            _write_pairs(connection, scored.physical_name, declaration, into)
+        settings = splink_settings(declaration, prepared.list_columns, model)
+        with open_linker(connection, "matching__input", settings) as linker:
+            scored = _predict(connection, linker, declaration)
+            _write_pairs(connection, scored, declaration, into, number)
     finally:
         drop_temporary(connection, "matching__")
     return ScoreReport(prepared.rows, compared, _count(connection, into), blocking)
 
 
-def _skip_counting(
+def _predict(
+    connection: "duckdb.DuckDBPyConnection", linker: "Linker", declaration: Declaration
+) -> str:
+    """Have Splink score the blocked pairs; returns the name of its table."""
+    skip_counting(connection, linker, declaration)
+    linker.table_management.register_blocked_pairs_for_predict(
+        linker._db_api.register("matching__blocked", dataset_display_name="blocked")
+    )
+    return str(
+        linker.inference.predict(
+            threshold_match_probability=declaration.thresholds.floor or None,
+            warning_mode="never",
+        ).physical_name
+    )
+
+
+def block_rows(
+    connection: "duckdb.DuckDBPyConnection", relation: str, declaration: Declaration, number: str
+) -> None:
+    """Write the temp table `matching_blocks` (rule, block, given_no) of a relation's rows."""
+    try:
+        prepared = prepare_features(connection, relation, declaration, number)
+        list_blocks(connection, declaration, prepared.list_columns)
+        keep_blocks(connection)
+    finally:
+        drop_temporary(connection, "matching__")
+
+
+def skip_counting(
     connection: "duckdb.DuckDBPyConnection", linker: "Linker", declaration: Declaration
 ) -> None:
     """Give Splink empty tables of term frequencies: the input has its columns already."""
@@ -88,9 +124,13 @@ def _skip_counting(
 
 
 def _write_pairs(
-    connection: "duckdb.DuckDBPyConnection", scored: str, declaration: Declaration, into: str
+    connection: "duckdb.DuckDBPyConnection",
+    scored: str,
+    declaration: Declaration,
+    into: str,
+    number: str | None,
 ) -> None:
-    explained = []
+    explained = ["l.given_no as left_no, r.given_no as right_no"] if number else []
     for comparison in declaration.comparisons:
         weight = f'"mw_{comparison.name}"'
         if comparison.term_frequencies:
