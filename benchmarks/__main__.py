@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import components, explain, identity, ingest, pipeline
+from benchmarks import components, explain, identity, ingest, matching, pipeline
 from benchmarks.measurements import Breakdown, Measurement
 from benchmarks.report import (
     PAGE,
@@ -28,6 +28,7 @@ from benchmarks.report import (
 INGEST_BUDGET = 2.0
 COMPONENTS_BUDGET, COMPONENTS_MB = 1.5, 6 * 1024
 IDENTITY_DELTA_BUDGET, IDENTITY_SECONDS = 0.05, 150
+MATCHING_BUDGET = 1.3
 EXPLAIN_SECONDS = 0.3
 Results = tuple[list[Measurement], list[Breakdown]]
 
@@ -120,6 +121,23 @@ def measure_identity(sizes: Sizes) -> Results:
     ], []
 
 
+def measure_matching(sizes: Sizes) -> Results:
+    """Fuzzy matching against plain Splink on the same pairs."""
+    measured: dict[str, Any] = matching.measure(sizes.records // 10)
+    return [
+        Measurement(
+            f"matching of {measured['clusters']:,} clusters",
+            measured["ours_seconds"],
+            "Splink's predict on the same blocked pairs, features and pairs given",
+            measured["splink_seconds"],
+            MATCHING_BUDGET,
+            measured["ours_peak_gb"] * 1024,
+            COMPONENTS_MB,
+            f"{measured['compared']:,} pairs compared, {measured['kept']:,} kept by both",
+        )
+    ], []
+
+
 def measure_explain(sizes: Sizes) -> Results:
     """Questions about persons of a large published map, against what a person waits for."""
     measured: dict[str, Any] = explain.measure(sizes.records)
@@ -145,6 +163,7 @@ PARTS: dict[str, Callable[[Sizes], Results]] = {
     "ingest": measure_ingest,
     "components": measure_components,
     "identity": measure_identity,
+    "matching": measure_matching,
     "explain": measure_explain,
     "pipeline": measure_pipeline,
 }

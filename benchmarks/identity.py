@@ -65,7 +65,7 @@ from (
     select *, 'mobile' as identifier_type,
         '+861' || lpad(
             case
-                when i % 1000 = 0 then (i % 100)::varchar
+                when hash(i) % 1000 = 0 then (i % 100)::varchar
                 when person % 50 = 0 then (1000 + person // 100)::varchar
                 else (100000000 + person)::varchar
             end, 10, '3'
