@@ -36,7 +36,9 @@ def jinja_environment() -> jinja2.Environment:
         config=lambda **_: "",
     )
     folder = PROJECT / "dbt_project" / "macros"
-    for file in sorted(f for pattern in _MACROS for f in folder.glob(f"{pattern}.sql")):
+    files = sorted(f for pattern in _MACROS for f in folder.glob(f"{pattern}.sql"))
+    # a macro sees those that were there before it: the second time it sees all
+    for file in files * 2:
         module = environment.from_string(file.read_text("utf-8")).module
         names = (f"duckdb__{file.stem}", f"default__{file.stem}", file.stem)
         environment.globals[file.stem] = next(

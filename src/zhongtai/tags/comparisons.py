@@ -37,8 +37,10 @@ def read_comparison(
         return Comparison(operator, typed(section, operator, operand, "boolean"))
     if operator in DATE_OPERATORS:
         days = typed(section, operator, operand, "integer")
-        if int(str(days)) < 0:
-            raise section.error_at(operator, f"{operator!r} needs a number of days from 0")
+        # an anniversary is always less than a year away
+        limit = 364 if operator == "anniversary_within_days" else 36_500
+        if not 0 <= int(str(days)) <= limit:
+            raise section.error_at(operator, f"{operator!r} needs a number from 0 to {limit}")
         return Comparison(operator, days)
     item = "text" if operator in LIST_OPERATORS else of_type
     if operator in _SEVERAL or operator == "between":

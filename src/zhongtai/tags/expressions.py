@@ -116,8 +116,8 @@ def _relative_sql(column: str, comparison: Comparison, of_type: str) -> str:
     return {
         "within_last_days": f"{ago} between 0 and {number}",
         "within_next_days": f"{ago} between -{number} and 0",
-        "more_than_days_ago": f"{ago} > {number}",
-        "more_than_days_ahead": f"{ago} < -{number}",
+        "longer_ago_than_days": f"{ago} > {number}",
+        "further_ahead_than_days": f"{ago} < -{number}",
         "anniversary_within_days": (
             f"{{{{ days_to_anniversary({day}, local_date('as_of')) }}}} <= {number}"
         ),

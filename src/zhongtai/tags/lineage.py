@@ -8,7 +8,7 @@ from pathlib import Path
 from zhongtai.tags.catalogue import Tags
 from zhongtai.tags.facts import FACTS
 from zhongtai.tags.model import Attribute, Tag, leaves
-from zhongtai.tags.origins import FACT_ORIGINS, PROFILE_ORIGINS, SURVIVORS
+from zhongtai.tags.origins import FACT_ORIGINS, PROFILE_ORIGINS, SURVIVOR_COLUMNS, SURVIVORS
 from zhongtai.tags.plan import steps_of
 from zhongtai.tags.queries import PERSONS
 from zhongtai.tags.wants import Measure, Query, Score, Sequence, Wanted
@@ -87,7 +87,7 @@ def _origins_of_attribute(name: str, project_dir: Path) -> tuple[str, ...]:
     if entities is None:
         # counted or derived over every record of the person
         return (f"{PROFILE}.{name}",)
-    return tuple(f"{entity}.{name}" for entity in entities)
+    return tuple(f"{entity}.{SURVIVOR_COLUMNS.get((entity, name), name)}" for entity in entities)
 
 
 @cache

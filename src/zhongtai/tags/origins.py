@@ -46,6 +46,7 @@ FACT_ORIGINS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "status": ("crm.leads.status", "crm.adf_leads.mobile"),
         "is_valid": ("crm.leads.status", "crm.leads.is_test", "crm.adf_leads.mobile"),
         "is_staff": ("crm.leads.mobile", "crm.leads.unionid", "workforce.staff.mobile"),
+        "is_called": ("crm.leads.first_contacted_at", "crm.follow_ups.followed_up_at"),
         "is_connected": ("crm.leads.is_connected", "crm.follow_ups.is_connected"),
         "visited_at": ("crm.leads.visited_at", "dms.store_visits.arrived_at"),
         "test_driven_at": ("crm.leads.test_driven_at", "dms.test_drives.started_at"),
@@ -63,6 +64,7 @@ FACT_ORIGINS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "delivered_at": ("dms.deliveries.delivered_at",),
     },
+    "referrals_made": {"member_kind": ("partner.members.member_kind",)},
     "manual_tags": {"is_set": ("crm.manual_tags.value",)},
     "imported_tags": {
         "is_set": ("seeds.tag_imports.value",),
@@ -88,3 +90,23 @@ PROFILE_ORIGINS: Mapping[str, tuple[str, ...]] = {
 }  # fmt: skip
 # another name of an attribute that survives
 SURVIVORS: Mapping[str, str] = {"age": "birth_date"}
+# (entity, attribute) -> the column that tells it, where that has another name
+SURVIVOR_COLUMNS: Mapping[tuple[str, str], str] = {
+    ("dms.service_orders", "name"): "sender_name",
+    ("dms.service_orders", "mobile"): "sender_mobile",
+    **{
+        (entity, attribute): "id_card"
+        for entity in ("dms.customers", "dms.orders")
+        for attribute in ("birth_date", "gender")
+    },
+    **{
+        (entity, attribute): column
+        for entity in ("app.events", "miniprogram.events")
+        for attribute, column in {
+            "name": "properties", "gender": "properties", "birth_date": "properties",
+            "province": "properties", "city": "properties",
+            "mobile": "identities", "email": "identities",
+        }.items()
+    },
+    ("website.visits", "mobile"): "visitor_id",
+}  # fmt: skip

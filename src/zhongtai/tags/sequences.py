@@ -136,7 +136,7 @@ class _Chain:
             return f"bool_or({completed})"
         if self.sequence.give == "last_on":
             last = f"max(case when {completed} then happened_at end)"
-            return f"{{{{ local_date('{last}') }}}}"
+            return f'{{{{ local_date("{last}") }}}}'
         steps = range(len(self.sequence.steps), 0, -1)
         cases = " ".join(f"when {self.name}_{n} is not null then {n}" for n in steps)
         return f"cast(max(case {cases} else 0 end) as bigint)"

@@ -99,6 +99,10 @@ def _converted_sql(rule: Converted, plan: Plan) -> str:
     column = plan.column(rule.measure)
     if rule.value_type == "text":
         return column
+    if rule.value_type == "integer":
+        # a cast would round 2.5 to 3
+        number = f"try_cast({column} as double)"
+        return f"case when {number} = floor({number}) then try_cast({number} as bigint) end"
     return f"try_cast({column} as {SQL_TYPES[rule.value_type]})"
 
 

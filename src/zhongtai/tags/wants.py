@@ -13,7 +13,7 @@ OPERATORS = (
 )  # fmt: skip
 # Of a date of a person, in local days from the day of as-of.
 DATE_OPERATORS = (
-    "within_last_days", "within_next_days", "more_than_days_ago", "more_than_days_ahead",
+    "within_last_days", "within_next_days", "longer_ago_than_days", "further_ahead_than_days",
     "anniversary_within_days",
 )  # fmt: skip
 LIST_OPERATORS = ("contains", "contains_any", "contains_all")
