@@ -15,6 +15,27 @@ def mask_sql(value: str) -> str:
     )
 
 
+def mask_name_sql(name: str) -> str:
+    """SQL: the surname of the text expression `name`, and how much more there is of it."""
+    return f"left({name}, 1) || repeat('*', greatest(length({name}) - 1, 1)::integer)"
+
+
+def mask_numbers_sql(numbers: str) -> str:
+    """SQL: the last four digits of each phone in the list expression `numbers`."""
+    ends = f"list_transform({numbers}, lambda number: '…' || right(number, 4))"
+    return f"array_to_string({ends}, ' ')"
+
+
+def mask_date_sql(day: str) -> str:
+    """SQL: the year of the date expression `day`."""
+    return f"strftime({day}, '%Y-**-**')"
+
+
+def mask_address_sql(address: str) -> str:
+    """SQL: province and city, with which the text expression `address` begins."""
+    return f"left({address}, 6) || '…'"
+
+
 def mask_key(record_key: str) -> str:
     """The key of a record, masked as `mask_sql` does where a part of it is somebody's number."""
     return "|".join(

@@ -5,22 +5,23 @@ People decide about the ones; the others explain who is one person by likeness.
 
 from typing import TYPE_CHECKING
 
+from zhongtai.masks import mask_address_sql, mask_date_sql, mask_name_sql, mask_numbers_sql
+
 if TYPE_CHECKING:
     import duckdb
 
     from zhongtai.identity.matching import Declaration
 
-# What a reviewer sees of each column of a described cluster: enough to compare, not to call. The
-# beginning of an address is its province and city.
+# What a reviewer sees of each column of a described cluster.
 _MASKS = {
-    "name": "left(name, 1) || repeat('*', greatest(length(name) - 1, 1)::integer)",
-    "mobiles": "array_to_string(list_transform(mobiles, lambda m: '****' || right(m, 4)), ' ')",
-    "birth_date": "strftime(birth_date, '%Y-**-**')",
+    "name": mask_name_sql("name"),
+    "mobiles": mask_numbers_sql("mobiles"),
+    "birth_date": mask_date_sql("birth_date"),
     "gender": "gender",
     "province": "province",
     "city": "city",
     "dealer_codes": "array_to_string(dealer_codes, ' ')",
-    "address": "left(address, 6) || '…'",
+    "address": mask_address_sql("address"),
 }
 _COLUMNS = (
     "pair_id varchar, source varchar, entity varchar, record_key varchar, other_source varchar,"
