@@ -1,5 +1,6 @@
 """Commands about decisions: made, taken back and listed, and the queue that asks for them."""
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -18,52 +19,58 @@ Record = Annotated[str, typer.Argument(help="SOURCE:ENTITY:KEY, for instance crm
 Author = Annotated[
     str | None, typer.Option("--author", help="Who decides. Default: the user of this computer.")
 ]
+_MERGE = """Record that two records are one person, whatever contradicts it.
+
+**Examples**
+
+    zhongtai identity merge crm:leads:L-1 dms:orders:O-7 --because "signed by both"
+
+    zhongtai identity merge crm:leads:L-1 crm:leads:L-2 --because "ticket 88" --author mei
+"""
+_SPLIT = """Record that two records are two persons, whatever joins them.
+
+**Examples**
+
+    zhongtai identity split crm:leads:L-1 dms:orders:O-7 --because "father and son"
+"""
 _NEXT = "the next `zhongtai run` (or build and publish) applies it"
 
 
 def make_decisions() -> typer.Typer:
     """`zhongtai identity` with its commands."""
     decisions = typer.Typer(no_args_is_help=True, help="Recorded decisions about who is who.")
-    for command in (merge, split, undo, review):
+    decisions.command("merge", help=_MERGE)(_deciding("merge"))
+    decisions.command("split", help=_SPLIT)(_deciding("split"))
+    for command in (undo, review):
         decisions.command()(command)
     decisions.command("list")(list_recorded)
     return decisions
 
 
-def merge(  # noqa: PLR0913, PLR0917  # one parameter per option
-    record: Record,
-    other_record: Record,
-    because: Because,
-    author: Author = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Record that two records are one person, whatever contradicts it.
+def _deciding(kind: "Kind") -> Callable[..., None]:
+    """The command that records a decision of this kind about two records."""
 
-    **Examples**
+    def command(  # noqa: PLR0913, PLR0917  # one parameter per option
+        record: Record,
+        other_record: Record,
+        because: Because,
+        author: Author = None,
+        home: Home = None,
+        as_json: AsJson = False,
+    ) -> None:
+        from zhongtai.identity.references import parse_reference
 
-        zhongtai identity merge crm:leads:L-1 dms:orders:O-7 --because "signed by both"
+        references = parse_reference(record), parse_reference(other_record)
+        settings = make_settings(home)
+        with server_on_demand(settings):
+            from zhongtai.identity.decisions import decide
 
-        zhongtai identity merge crm:leads:L-1 crm:leads:L-2 --because "ticket 88" --author mei
-    """
-    _decide("merge", (record, other_record), because, author, (home, as_json))
+            made = decide(
+                settings, kind, *references, author=author or current_user(), because=because
+            )
+        _say_decision(made, f"recorded: {made}; {_NEXT}", as_json)
 
-
-def split(  # noqa: PLR0913, PLR0917  # one parameter per option
-    record: Record,
-    other_record: Record,
-    because: Because,
-    author: Author = None,
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Record that two records are two persons, whatever joins them.
-
-    **Examples**
-
-        zhongtai identity split crm:leads:L-1 dms:orders:O-7 --because "father and son"
-    """
-    _decide("split", (record, other_record), because, author, (home, as_json))
+    return command
 
 
 def undo(
@@ -251,27 +258,6 @@ def _pair_as_dict(pair: "ReviewPair") -> dict[str, object]:
             for c in pair.comparisons
         ],
     }
-
-
-def _decide(
-    kind: "Kind",
-    records: tuple[str, str],
-    because: str,
-    author: str | None,
-    options: tuple[Home, bool],
-) -> None:
-    from zhongtai.identity.references import parse_reference
-
-    home, as_json = options
-    record, other = (parse_reference(text) for text in records)
-    settings = make_settings(home)
-    with server_on_demand(settings):
-        from zhongtai.identity.decisions import decide
-
-        made = decide(
-            settings, kind, record, other, author=author or current_user(), because=because
-        )
-    _say_decision(made, f"recorded: {made}; {_NEXT}", as_json)
 
 
 def _say_decision(decision: "Decision", text: str, as_json: bool) -> None:

@@ -1,7 +1,8 @@
 """Commands about services: up, down, demo, database."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -10,7 +11,24 @@ from zhongtai.cli.output import say, say_json
 from zhongtai.cli.server import server_on_demand
 from zhongtai.errors import ConfigurationError
 
+if TYPE_CHECKING:
+    from zhongtai.settings import Settings
+
 PANEL = "Services"
+# What a command says to machines, and to people.
+_Told = tuple[dict[str, object], str]
+_BACKUP = """Write the whole database to one file, while everything goes on. It holds personal data.
+
+**Examples**
+
+    zhongtai database backup /backups/zhongtai-2026-03-31.dump --home .zhongtai
+"""
+_RESTORE = """Fill an empty database from a backup; one that holds a ledger is left alone.
+
+**Examples**
+
+    zhongtai database restore /backups/zhongtai-2026-03-31.dump --home .zhongtai
+"""
 
 
 def register(app: typer.Typer) -> None:
@@ -18,8 +36,12 @@ def register(app: typer.Typer) -> None:
     for command in (up, down, demo):
         app.command(rich_help_panel=PANEL)(command)
     database = typer.Typer(no_args_is_help=True, help="The PostgreSQL of a home.")
-    for action in (start, stop, url, migrate, backup, restore):
+    for action in (start, stop, url, migrate):
         database.command()(action)
+    backup = _with_file(_back_up, "A new file, in a folder of your own.")
+    database.command("backup", help=_BACKUP)(backup)
+    restore = _with_file(_restore, "A file that `database backup` wrote.")
+    database.command("restore", help=_RESTORE)(restore)
     app.add_typer(database, name="database", rich_help_panel=PANEL)
 
 
@@ -157,45 +179,35 @@ def migrate(
             say("Airflow is up to date")
 
 
-def backup(
-    file: Annotated[Path, typer.Argument(help="A new file, in a folder of your own.")],
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Write the whole database to one file, while everything goes on. It holds personal data.
+def _with_file(work: Callable[["Settings", Path], _Told], meaning: str) -> Callable[..., None]:
+    """The command that does `work` on the file whose argument has this meaning."""
 
-    **Examples**
+    def command(
+        file: Annotated[Path, typer.Argument(help=meaning)],
+        home: Home = None,
+        as_json: AsJson = False,
+    ) -> None:
+        settings = make_settings(home)
+        with server_on_demand(settings):
+            values, text = work(settings, file)
+        if as_json:
+            say_json(values)
+        else:
+            say(text)
 
-        zhongtai database backup /backups/zhongtai-2026-03-31.dump --home .zhongtai
-    """
-    settings = make_settings(home)
-    with server_on_demand(settings):
-        from zhongtai.backup import back_up
-
-        size = back_up(settings, file)
-    if as_json:
-        say_json({"file": str(file), "bytes": size})
-    else:
-        say(f"{file}: {size:,} bytes; now copy the folders named in docs/operations.md")
+    return command
 
 
-def restore(
-    file: Annotated[Path, typer.Argument(help="A file that `database backup` wrote.")],
-    home: Home = None,
-    as_json: AsJson = False,
-) -> None:
-    """Fill an empty database from a backup; one that holds a ledger is left alone.
+def _back_up(settings: "Settings", file: Path) -> _Told:
+    from zhongtai.backup import back_up
 
-    **Examples**
+    size = back_up(settings, file)
+    text = f"{file}: {size:,} bytes; now copy the folders named in docs/operations.md"
+    return {"file": str(file), "bytes": size}, text
 
-        zhongtai database restore /backups/zhongtai-2026-03-31.dump --home .zhongtai
-    """
-    settings = make_settings(home)
-    with server_on_demand(settings):
-        from zhongtai.backup import restore as restore_database
 
-        restore_database(settings, file)
-    if as_json:
-        say_json({"restored": str(file)})
-    else:
-        say("restored; `zhongtai run` goes on from there")
+def _restore(settings: "Settings", file: Path) -> _Told:
+    from zhongtai.backup import restore
+
+    restore(settings, file)
+    return {"restored": str(file)}, "restored; `zhongtai run` goes on from there"
