@@ -37,6 +37,7 @@ def embedded_server_url(settings: Settings, database: str = DATABASE) -> str:
     """
     folder = settings.path("postgres")
     folder.mkdir(parents=True, exist_ok=True)
+    _drop_stale_pid_file(settings)
     server = _pgserver().get_server(folder, cleanup_mode=None)
     if not embedded_server_is_running(settings):
         # a handle from before the server was stopped
@@ -101,13 +102,34 @@ def create_database(settings: Settings, database: str) -> None:
 
 
 def embedded_server_is_running(settings: Settings) -> bool:
-    """Whether a server runs on <home>/postgres, without starting one."""
+    """Whether a server runs on <home>/postgres, without starting one.
+
+    A killed server leaves its pid behind, and the system gives the number to other programs.
+    """
     import psutil
 
+    folder = settings.path("postgres")
+    try:
+        pid = int((folder / "postmaster.pid").read_text().split("\n", 1)[0])
+        process = psutil.Process(pid)
+        # a server works in the folder of its data
+        return process.name() == "postgres" and Path(process.cwd()) == folder.resolve()
+    except psutil.AccessDenied:
+        # a PostgreSQL of another user: it cannot be told which
+        return True
+    except (FileNotFoundError, ValueError, psutil.NoSuchProcess):
+        return False
+
+
+def _drop_stale_pid_file(settings: Settings) -> None:
+    """Forget a server that is gone: PostgreSQL does not start while another program has its pid."""
     pid_file = settings.path("postgres", "postmaster.pid")
     if not pid_file.exists():
-        return False
-    return psutil.pid_exists(int(pid_file.read_text().split("\n", 1)[0]))
+        return
+    # whoever starts a server holds this lock until it runs
+    with _pgserver().postgres_server.PostgresServer._lock:
+        if not embedded_server_is_running(settings):
+            pid_file.unlink(missing_ok=True)
 
 
 def stop_embedded_server(settings: Settings) -> bool:
