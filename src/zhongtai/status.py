@@ -18,6 +18,7 @@ from zhongtai.settings import Settings
 
 Row = Mapping[str, Any]
 _RECENT = 10
+_MOST_RULES = 20
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def read_status(settings: Settings) -> Status:
             " from ledger.gate_verdicts order by sequence desc limit 1",
         )
         shown = _shown(settings, connection)
+        refused = _refused(connection)
         return Status(
             home=str(settings.path()),
             current=next((r for r in rows if r.snapshot_id == shown["postgres"]), None),
@@ -79,25 +81,62 @@ def read_status(settings: Settings) -> Status:
             writer=publisher.lock_holder(connection, publisher.WRITER_LOCK),
             gate=gate,
             failed_checks=_failed_checks(connection, gate["run_id"]) if gate else (),
-            entities=_entities(connection, contracts),
-            totals=_one(
-                connection,
-                "select count(*) as deliveries, coalesce(sum(rows_in), 0)::bigint as rows_in,"
-                " coalesce(sum(rows_loaded), 0)::bigint as rows_loaded,"
-                " coalesce(sum(rows_quarantined), 0)::bigint as rows_quarantined,"
-                " coalesce(sum(rows_duplicate), 0)::bigint as rows_duplicate,"
-                " coalesce(sum(rows_suppressed), 0)::bigint as rows_suppressed"
-                " from ledger.deliveries",
-            )
-            or {},
-            quarantine=_many(
-                connection,
-                "select d.source, d.entity, q.level, q.rule, sum(q.rows)::bigint as rows,"
-                " sum(q.replayed_rows)::bigint as replayed from ledger.quarantine q"
-                " join ledger.deliveries d using (delivery_id) where q.level <> 'value'"
-                " group by 1, 2, 3, 4 order by 5 desc, 1, 2, 3, 4 limit 20",
-            ),
+            entities=_entities(connection, contracts, refused),
+            totals=_totals(connection, refused),
+            quarantine=_quarantine(connection, refused),
         )
+
+
+def _refused(connection: psycopg.Connection) -> list[Row]:
+    """What a build set aside of rows that were loaded, as far as it is published.
+
+    Whose a value is shows only once persons are known, so the ledger counts those rows as loaded.
+    """
+    known = _one(connection, "select to_regclass('metrics.meta_quarantine_daily') as name")
+    if not known or known["name"] is None:
+        return []
+    return _many(
+        connection,
+        "select source, entity, level, rule, sum(rows)::bigint as rows, 0::bigint as replayed"
+        " from metrics.meta_quarantine_daily where rule = 'shared_value' group by 1, 2, 3, 4",
+    )
+
+
+def _totals(connection: psycopg.Connection, refused: Sequence[Row]) -> Row:
+    totals = _one(
+        connection,
+        "select count(*) as deliveries, coalesce(sum(rows_in), 0)::bigint as rows_in,"
+        " coalesce(sum(rows_loaded), 0)::bigint as rows_loaded,"
+        " coalesce(sum(rows_quarantined), 0)::bigint as rows_quarantined,"
+        " coalesce(sum(rows_duplicate), 0)::bigint as rows_duplicate,"
+        " coalesce(sum(rows_suppressed), 0)::bigint as rows_suppressed"
+        " from ledger.deliveries",
+    )
+    return _set_aside(totals or {}, sum(row["rows"] for row in refused))
+
+
+def _set_aside(counted: Row, rows: int) -> Row:
+    """Counts of the ledger, with `rows` of the loaded ones as quarantined."""
+    return {
+        **counted,
+        "rows_loaded": counted["rows_loaded"] - rows,
+        "rows_quarantined": counted["rows_quarantined"] + rows,
+    }
+
+
+def _quarantine(connection: psycopg.Connection, refused: Sequence[Row]) -> list[Row]:
+    """The rules that set most rows and files aside."""
+    found = _many(
+        connection,
+        "select d.source, d.entity, q.level, q.rule, sum(q.rows)::bigint as rows,"
+        " sum(q.replayed_rows)::bigint as replayed from ledger.quarantine q"
+        " join ledger.deliveries d using (delivery_id) where q.level <> 'value'"
+        " group by 1, 2, 3, 4",
+    )
+    by_rows = sorted(
+        [*found, *refused], key=lambda row: (-row["rows"], row["source"], row["entity"])
+    )
+    return by_rows[:_MOST_RULES]
 
 
 def _interrupted(connection: psycopg.Connection) -> list[Row]:
@@ -137,8 +176,11 @@ def _failed_checks(connection: psycopg.Connection, run_id: str) -> list[Row]:
     )
 
 
-def _entities(connection: psycopg.Connection, contracts: Contracts) -> list[Row]:
+def _entities(
+    connection: psycopg.Connection, contracts: Contracts, refused: Sequence[Row]
+) -> list[Row]:
     """One row per contract: deliveries, rows, and whether it is as fresh as promised."""
+    later = {(row["source"], row["entity"]): row["rows"] for row in refused}
     found = {
         (row["source"], row["entity"]): row
         for row in _many(
@@ -161,6 +203,7 @@ def _entities(connection: psycopg.Connection, contracts: Contracts) -> list[Row]
             entities.append({**names, "deliveries": 0, "freshness": "never"})
             continue
         is_late = now - row["last_delivered_at"] > contract.fresh_for
+        row = _set_aside(row, later.get((contract.source, contract.entity), 0))
         entities.append({**row, "freshness": "late" if is_late else "fresh"})
     return entities
 
