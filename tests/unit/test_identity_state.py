@@ -2,8 +2,11 @@
 
 import stat
 from datetime import UTC, datetime
+from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from identity_cases import Identity, decision
 from person_cases import with_type
 
 from zhongtai import identity
@@ -145,6 +148,38 @@ def test_the_lost_map_of_the_current_snapshot_stops_the_run(settings: Settings, 
     write_evidence(settings, a=["1"])
     with pytest.raises(ZhongtaiError, match="s9"):
         identity.resolve(settings, run)
+
+
+def test_a_home_published_by_the_first_version_goes_on_with_its_ids(
+    tmp_path: Path,
+) -> None:
+    identity_of = Identity(tmp_path)
+    records = {"a": ["1"], "b": ["1"], "c": ["2"]}
+    first = identity_of.publish(records)
+    folder = identity_of.history.previous
+    assert folder is not None
+    kept = {"record_map.parquet", "redirects.parquet", "changes.parquet"}
+    for file in folder.iterdir():
+        if file.name not in kept:
+            file.unlink()
+    old = pq.read_table(folder / "record_map.parquet").drop_columns(["valid_from"])
+    pq.write_table(old, folder / "record_map.parquet")
+    later = Identity(tmp_path, identity_of.history, days=1)
+    later.decisions = [decision(1, "merge", "a", "c")]
+    merged = later.publish(records)
+    assert merged == dict.fromkeys(records, first["a"])
+    later.decisions = []
+    assert later.publish(records)["a"] == first["a"]
+
+
+def test_a_map_that_lost_a_file_of_its_own_stops_the_run(tmp_path: Path) -> None:
+    identity_of = Identity(tmp_path)
+    identity_of.publish({"a": ["1"]})
+    folder = identity_of.history.previous
+    assert folder is not None
+    (folder / "redirects.parquet").unlink()
+    with pytest.raises(ZhongtaiError, match=r"redirects\.parquet"):
+        Identity(tmp_path, identity_of.history, days=1).resolve({"a": ["1"]})
 
 
 def test_a_map_can_be_committed_again_and_only_its_owner_may_read_it(

@@ -38,6 +38,8 @@ _STATE = {
         " other_entity varchar, other_record_key varchar, since timestamp"
     ),
 }
+# what the first versions did not keep: nothing of it is known of their maps
+_KEPT_LATER = ("past_map", "standing_decisions")
 # names the resolution that made the map
 _RESOLUTION = "resolution"
 
@@ -138,13 +140,25 @@ def list_used(connection: "duckdb.DuckDBPyConnection", history: History, prefix:
 def read_state(
     connection: "duckdb.DuckDBPyConnection", history: History, stem: str, table: str
 ) -> None:
-    """Write the temp table `table`: a file of the last published map, or none of its rows."""
+    """Write the temp table `table`: a file of the last published map, or none of its rows.
+
+    An earlier version kept fewer columns, which are null then, and fewer files: one of _KEPT_LATER
+    that is missing has no rows. Raises ZhongtaiError where any other file is.
+    """
     connection.execute(f"create or replace temp table {table} ({_STATE[stem]})")
-    if history.previous:
-        connection.execute(
-            f"insert into {table} select {_columns(stem)} from read_parquet(?)",  # noqa: S608
-            [str(history.previous / f"{stem}.parquet")],
+    file = history.previous / f"{stem}.parquet" if history.previous else None
+    if file is None or (stem in _KEPT_LATER and not file.exists()):
+        return
+    if not file.exists():
+        raise ZhongtaiError(
+            f"the identity map of the published snapshot lacks {file}",
+            hint="restore its folder from a backup; without it every one_id would change",
         )
+    connection.execute(
+        f"insert into {table} by name select * from"  # noqa: S608
+        f" (select columns(c -> c in ({_quoted(stem)})) from read_parquet(?))",
+        [str(file)],
+    )
 
 
 def write_state(
@@ -186,8 +200,15 @@ def write_state(
 
 def _columns(stem: str) -> str:
     """What is kept of a table: the columns of the map that count in a run are only of that run."""
-    described = _STATE.get(stem)
-    return ", ".join(part.split()[0] for part in described.split(", ")) if described else "*"
+    return ", ".join(_names(stem)) if stem in _STATE else "*"
+
+
+def _names(stem: str) -> list[str]:
+    return [part.split()[0] for part in _STATE[stem].split(", ")]
+
+
+def _quoted(stem: str) -> str:
+    return ", ".join(f"'{name}'" for name in _names(stem))
 
 
 def commit(settings: Settings, snapshot_id: str) -> Path:
