@@ -135,7 +135,9 @@ def run_step(settings: Settings, run: Run, step: str, progress: Progress = ignor
     if step == "tags":
         tags.load_history(settings)
         tags.load_statements(settings)
-    transform.run_dbt(settings, run, step)
+    report = transform.run_dbt(settings, run, step)
+    if step == "tags":
+        tags.record_costs(settings, report)
 
 
 def _read_identity_version(build: "DuckDBPyConnection") -> str:

@@ -107,7 +107,9 @@ _PUBLISHED = (
     "metrics.metrics_lead_funnel_daily (region varchar, leads_created bigint, leads_test bigint,"
     " leads_valid bigint)",
     "metrics.metrics_complaint_daily (accepted bigint)",
-    "metrics.metrics_tag_daily (tag_id varchar, users bigint)",
+    "metrics.metrics_tag_daily (date date, tag_id varchar, tag_version varchar, users bigint,"
+    " coverage double, coverage_den bigint, stability_index double, churn double,"
+    " churn_den bigint)",
     "profiles.dim_users (one_id varchar)",
     "profiles.dim_user_tags (one_id varchar)",
     "profiles.fct_user_tags (one_id varchar, tag_id varchar, valid_to timestamp)",
@@ -157,7 +159,8 @@ _TABLES = (
     "insert into profiles.dim_users values ('u_1'), ('u_2')",
     "insert into profiles.dim_user_tags from profiles.dim_users",
     "insert into profiles.fct_user_tags values ('u_1', 'repeat_lead', null)",
-    "insert into metrics.metrics_tag_daily values ('repeat_lead', 1)",
+    "insert into metrics.metrics_tag_daily (date, tag_id, users)"
+    " values (date '2026-03-31', 'repeat_lead', 1)",
     "insert into profiles.bridge_user_records values ('crm', 'leads', 'L1', 'u_1'),"
     " ('crm', 'leads', 'L2', 'u_1'), ('crm', 'leads', 'L3', 'u_2')",
     "insert into profiles.bridge_user_identifiers values ('+8613912345678', 'u_1', false)",
@@ -195,7 +198,10 @@ def test_a_sound_candidate_passes_every_check(candidate: Settings, run: Run) -> 
 
 
 def test_results_are_kept_and_shown_on_a_page_without_values(candidate: Settings, run: Run) -> None:
-    change(candidate, "insert into metrics.metrics_tag_daily values ('打给+8613912345678', 0)")
+    change(
+        candidate,
+        "insert into metrics.metrics_tag_daily (tag_id, users) values ('打给+8613912345678', 0)",
+    )
     results = check_candidate(candidate, run)
     with connect(candidate) as ledger:
         kept = ledger.execute(

@@ -31,6 +31,8 @@ COLUMNS: Mapping[str, frozenset[str]] = {
     # the day it was loaded, and of two equal files the one that was not the duplicate
     "metrics.meta_quarantine_daily": frozenset({"date", "file"}),
     "profiles.bridge_user_records": frozenset({"linked_at"}),
+    # how long it took, and of how many rows where only what is new was read
+    "metrics.metrics_tag_daily": frozenset({"seconds", "rows_scanned"}),
 }
 
 # Tables of what happened, row by row: other batches are other runs.

@@ -108,7 +108,8 @@ _EQUALITIES = (
     Equality(
         "tag_counts_are_the_tags_held",
         "what is published about tags must be what persons have",
-        "select sum(users) from metrics.metrics_tag_daily",
+        "select sum(users) from metrics.metrics_tag_daily"
+        " where date = (select max(date) from metrics.metrics_tag_daily)",
         "select count(*) from profiles.fct_user_tags where valid_to is null",
     ),
 )

@@ -1,6 +1,7 @@
 """Governed tags: declared in seeds/tags/, compiled to one scan per fact table."""
 
 from zhongtai.tags.catalogue import Tags, load_tags
+from zhongtai.tags.health import record_costs
 from zhongtai.tags.history import load_history
 from zhongtai.tags.manual import load_statements
 from zhongtai.tags.model import Tag
@@ -12,6 +13,7 @@ __all__ = [
     "load_history",
     "load_statements",
     "load_tags",
+    "record_costs",
     "render_models",
     "stale_models",
     "write_models",

@@ -318,14 +318,17 @@ def _flags(column: "pa.ChunkedArray") -> "NDArray[np.bool_]":
 
 def read_one_ids(settings: Settings, numbers: Sequence[int]) -> list[str]:
     """The one_ids of these numbers, in their order."""
-    import duckdb
+    from pyarrow import parquet
 
-    file = settings.path("published", "bitmaps", _USERS)
-    with duckdb.connect() as connection:
-        rows = connection.execute(
-            f"select user_seq, one_id from read_parquet({literal(str(file))})"  # noqa: S608
-            " where user_seq in (select unnest(?::bigint[]))",
-            [list(numbers)],
-        ).fetchall()
-    found = dict(rows)
+    file = parquet.ParquetFile(settings.path("published", "bitmaps", _USERS), memory_map=True)
+    first, wanted = 0, sorted(set(numbers))
+    found: dict[int, str] = {}
+    # numbers are given without a gap, so a number says in which group of rows it is
+    for group in range(file.num_row_groups):
+        rows = file.metadata.row_group(group).num_rows
+        inside = [number - first for number in wanted if first <= number < first + rows]
+        if inside:
+            one_ids = file.read_row_group(group, columns=["one_id"]).column(0).take(inside)
+            found |= {first + place: str(o) for place, o in zip(inside, one_ids, strict=True)}
+        first += rows
     return [found[number] for number in numbers if number in found]

@@ -15,6 +15,7 @@ from zhongtai.database import connect
 from zhongtai.publish.content import literal, quoted
 from zhongtai.publish.postgres_store import current_snapshot, read_columns
 from zhongtai.settings import Settings
+from zhongtai.tags.health import prepare_costs
 from zhongtai.warehouse import open_build
 
 if TYPE_CHECKING:
@@ -41,7 +42,25 @@ _KEPT: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
             "held_since": "timestamp",
         },
     ),
-}
+    "days": (
+        "metrics",
+        "metrics_tag_daily",
+        {
+            "date": "date",
+            "tag_id": "varchar",
+            "tag_version": "varchar",
+            "value": "varchar",
+            **dict.fromkeys(
+                ("users", "user_share_den", "coverage_num", "users_entered", "users_stayed",
+                 "users_left", "tag_entered", "tag_stayed", "tag_left", "churn_num", "churn_den"),
+                "bigint",
+            ),
+            "stability_index": "double",
+            "seconds": "double",
+            "rows_scanned": "bigint",
+        },
+    ),
+}  # fmt: skip
 
 
 def load_history(settings: Settings) -> int:
@@ -60,6 +79,7 @@ def load_history(settings: Settings) -> int:
                 _read_file(connection, file.resolve(), f"tags.{name}", table, columns)
             else:
                 _read_postgres(settings, connection, f"tags.{name}", (store, table), columns)
+        prepare_costs(connection)
         found = connection.execute("select count(*) from tags.history").fetchone()
     return int(found[0]) if found else 0
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Columns of metrics_tag_daily that say something of a whole tag, as far as a snapshot has them.
 _HEALTH = (
     "tag_version", "coverage", "coverage_num", "tag_entered", "tag_stayed", "tag_left", "churn",
-    "stability_index", "seconds", "rows_scanned",
+    "churn_num", "churn_den", "stability_index", "seconds", "rows_scanned",
 )  # fmt: skip
 
 

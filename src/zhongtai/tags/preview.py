@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
@@ -124,6 +125,22 @@ class Store:
     bitmaps: Bitmaps
     populace: Populace
     connection: "DuckDBPyConnection"
+
+    @cached_property
+    def tag_costs(self) -> Mapping[str, tuple[float, int]]:
+        """Seconds and rows that each tag took in the run that published it, where that is told."""
+        columns = self.connection.execute(
+            "select column_name from duckdb_columns()"
+            " where database_name = 'metrics' and table_name = 'metrics_tag_daily'"
+        ).fetchall()
+        if not {("seconds",), ("rows_scanned",)} <= set(columns):
+            return {}
+        rows = self.connection.execute(
+            "select tag_id, max(seconds), max(rows_scanned) from metrics.main.metrics_tag_daily"
+            " where date = (select max(date) from metrics.main.metrics_tag_daily)"
+            " group by tag_id having max(seconds) is not null"
+        ).fetchall()
+        return {tag_id: (seconds, scanned or 0) for tag_id, seconds, scanned in rows}
 
     def parse(self, text: str) -> Condition:
         """A condition over what this snapshot has."""
@@ -318,7 +335,7 @@ def _notes(condition: Condition, bitmaps: Bitmaps) -> Iterator[str]:
 
 def _cost(store: Store, condition: Condition, started: float) -> Cost:
     names = names_of(condition)
-    seconds, rows = _tag_cost(store, names)
+    costs = [store.tag_costs[name] for name in names if name in store.tag_costs]
     size = 0
     for name in names:
         is_column = name in store.bitmaps.kept_as_columns
@@ -329,29 +346,6 @@ def _cost(store: Store, condition: Condition, started: float) -> Cost:
         columns=len(names),
         megabytes=round(size / 2**20, 3),
         seconds=round(time.perf_counter() - started, 4),
-        tag_seconds=seconds,
-        tag_rows=rows,
+        tag_seconds=round(sum(seconds for seconds, _ in costs), 4) if costs else None,
+        tag_rows=sum(rows for _, rows in costs) if costs else None,
     )
-
-
-def _tag_cost(store: Store, names: Sequence[str]) -> tuple[float | None, int | None]:
-    """Seconds and rows that the tags took in the run that published them, where it says so."""
-    columns = {
-        row[0]
-        for row in store.connection.execute(
-            "select column_name from duckdb_columns()"
-            " where database_name = 'metrics' and table_name = 'metrics_tag_daily'"
-        ).fetchall()
-    }
-    if not {"seconds", "rows_scanned"} <= columns:
-        return None, None
-    row = store.connection.execute(
-        "select sum(seconds), sum(rows_scanned) from (select tag_id, max(seconds) as seconds,"
-        " max(rows_scanned) as rows_scanned from metrics.main.metrics_tag_daily"
-        " where tag_id in (select unnest(?::varchar[]))"
-        " and date = (select max(date) from metrics.main.metrics_tag_daily) group by tag_id)",
-        [list(names)],
-    ).fetchone()
-    if row is None or row[0] is None:
-        return None, None
-    return round(float(row[0]), 4), int(row[1] or 0)

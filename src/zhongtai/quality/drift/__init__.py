@@ -23,6 +23,7 @@ from zhongtai.quality.drift.measures import (
     measure_metrics,
     measure_rules,
 )
+from zhongtai.quality.drift.tags import measure_tags
 from zhongtai.quality.results import Check, Evidence, Finding, OwnCheck
 
 __all__ = ["CHECKS", "SUITE", "Comparison", "compare", "record"]
@@ -68,6 +69,7 @@ def compare(evidence: Evidence) -> Comparison:
     measures = {
         **measure_identity(warehouse, _previous_map(evidence, history), evidence.build_run_id),
         **measure_metrics(warehouse),
+        **measure_tags(warehouse),
         **measure_deliveries(warehouse, history.last),
         **measure_rules(warehouse),
     }

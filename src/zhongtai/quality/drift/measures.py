@@ -102,7 +102,8 @@ _METRICS = {
     "metrics.leads_created": "select sum(leads_created) from metrics.metrics_lead_funnel_daily",
     "metrics.leads_valid": "select sum(leads_valid) from metrics.metrics_lead_funnel_daily",
     "metrics.complaints": "select sum(accepted) from metrics.metrics_complaint_daily",
-    "metrics.tags_held": "select sum(users) from metrics.metrics_tag_daily",
+    "metrics.tags_held": "select sum(users) from metrics.metrics_tag_daily"
+    " where date = (select max(date) from metrics.metrics_tag_daily)",
     "metrics.rows_loaded": "select sum(rows_loaded) from metrics.meta_ledger",
 }
 
