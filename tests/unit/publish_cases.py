@@ -35,7 +35,8 @@ METRICS = {
 }
 PROFILES = {
     "dim_users": (
-        "select 'u_' || i as one_id, '张三' || i as name, ['a,b', 'c\"d', null] as tags,"
+        "select 'u_' || i as one_id, '张三' || i as name,"
+        " case i when 1 then null when 2 then [] else ['a,b', 'c\"d', null] end as tags,"
         " timestamp '2026-03-31 15:59:59.123456' as last_seen_at, true as is_owner,"
         " cast(1.5 as decimal(9, 2)) as score, 'v0' as identity_version from range({n}) r(i)"
     )

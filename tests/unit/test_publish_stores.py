@@ -79,6 +79,9 @@ def test_values_arrive_unchanged_in_postgres(
         )
     ]
     assert connection.execute(
+        "select tags from profiles.dim_users where one_id in ('u_1', 'u_2') order by one_id"
+    ).fetchall() == [(None,), ([],)]
+    assert connection.execute(
         "select series_code, name, is_new from metrics.dim_series order by 1"
     ).fetchall() == [("S1", "星 SUV", None), ("S2", "", True)]
 

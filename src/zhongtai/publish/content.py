@@ -55,10 +55,11 @@ def _array(postgres: str) -> TypeRule:
     escaped = "replace(replace(cast(x as varchar), '\\', '\\\\'), '\"', '\\\"')"
     literal = f"coalesce('\"' || {escaped} || '\"', 'NULL')"
     text = "coalesce(array_to_string({c}, chr(30)), '')"
+    items = f"array_to_string(list_transform({{c}}, lambda x: {literal}), ',')"
     return TypeRule(
         postgres,
-        f"'{{{{' || coalesce(array_to_string(list_transform({{c}}, lambda x: {literal}), ','), '')"
-        " || '}}'",
+        # no list at all is not an empty one
+        f"case when {{c}} is not null then '{{{{' || {items} || '}}}}' end",
         f"case when {{c}} is not null then {text} end",
         f"case when {{c}} is not null then {text} end",
     )
