@@ -30,7 +30,8 @@ counted as (
         count(*) filter (where test_2 and in_window_2) as preferred_view_series_or_view_config_or_compare_series__62d4a8_score,
         max(happened_at) filter (where test_2 and in_window_2) as preferred_view_series_or_view_config_or_compare_series__62d4a8_last_at,
         count(*) filter (where test_2 and in_window_2) as distinct_series_code_view_series_or_view_config_or_comp_dce26d_rows,
-        count(*) filter (where test_1 and in_window_1) as distinct_series_code_view_series_30d_rows
+        count(*) filter (where test_1 and in_window_1) as distinct_series_code_view_series_30d_rows,
+        count(*) filter (where test_2 and in_window_2) as list_view_series_or_view_config_or_compare_series_90d_score
     from facts
     where series_code is not null
     group by one_id, series_code
@@ -38,7 +39,8 @@ counted as (
 ranked as (
     select
         *,
-        row_number() over (partition by one_id order by preferred_view_series_or_view_config_or_compare_series__62d4a8_score desc, preferred_view_series_or_view_config_or_compare_series__62d4a8_last_at desc nulls last, value) as preferred_view_series_or_view_config_or_compare_series__62d4a8_rank
+        row_number() over (partition by one_id order by preferred_view_series_or_view_config_or_compare_series__62d4a8_score desc, preferred_view_series_or_view_config_or_compare_series__62d4a8_last_at desc nulls last, value) as preferred_view_series_or_view_config_or_compare_series__62d4a8_rank,
+        row_number() over (partition by one_id order by list_view_series_or_view_config_or_compare_series_90d_score desc, value) as list_view_series_or_view_config_or_compare_series_90d_rank
     from counted
 )
 select
@@ -46,6 +48,7 @@ select
     max(largest_count_view_series_30d_of_value) as largest_count_view_series_30d,
     max(case when preferred_view_series_or_view_config_or_compare_series__62d4a8_rank = 1 and preferred_view_series_or_view_config_or_compare_series__62d4a8_score >= 2 then value end) as preferred_view_series_or_view_config_or_compare_series__62d4a8,
     count(case when distinct_series_code_view_series_or_view_config_or_comp_dce26d_rows > 0 then 1 end) as distinct_series_code_view_series_or_view_config_or_comp_dce26d,
-    count(case when distinct_series_code_view_series_30d_rows > 0 then 1 end) as distinct_series_code_view_series_30d
+    count(case when distinct_series_code_view_series_30d_rows > 0 then 1 end) as distinct_series_code_view_series_30d,
+    {{ sorted_list("value", "list_view_series_or_view_config_or_compare_series_90d_score >= 2 and list_view_series_or_view_config_or_compare_series_90d_rank <= 3") }} as list_view_series_or_view_config_or_compare_series_90d
 from ranked
 group by one_id

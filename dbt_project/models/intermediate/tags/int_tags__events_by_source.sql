@@ -24,7 +24,8 @@ counted as (
         source as value,
         count(*) filter (where in_window_1) as distinct_source_90d_rows,
         count(*) filter (where in_window_1) as preferred_90d_score,
-        max(happened_at) filter (where in_window_1) as preferred_90d_last_at
+        max(happened_at) filter (where in_window_1) as preferred_90d_last_at,
+        count(*) filter (where in_window_1) as shares_90d_score
     from facts
     where source is not null
     group by one_id, source
@@ -32,12 +33,15 @@ counted as (
 ranked as (
     select
         *,
-        row_number() over (partition by one_id order by preferred_90d_score desc, preferred_90d_last_at desc nulls last, value) as preferred_90d_rank
+        row_number() over (partition by one_id order by preferred_90d_score desc, preferred_90d_last_at desc nulls last, value) as preferred_90d_rank,
+        sum(case when shares_90d_score > 0 then shares_90d_score end) over (partition by one_id) as shares_90d_whole,
+        row_number() over (partition by one_id order by shares_90d_score desc, value) as shares_90d_rank
     from counted
 )
 select
     one_id,
     count(case when distinct_source_90d_rows > 0 then 1 end) as distinct_source_90d,
-    max(case when preferred_90d_rank = 1 and preferred_90d_score >= 1 then value end) as preferred_90d
+    max(case when preferred_90d_rank = 1 and preferred_90d_score >= 1 then value end) as preferred_90d,
+    case when max(shares_90d_whole) >= 5 then {{ share_object("value", "shares_90d_score", "shares_90d_whole", "shares_90d_rank", "shares_90d_score > 0") }} end as shares_90d
 from ranked
 group by one_id

@@ -12,6 +12,10 @@ union all select one_id, 'miniprogram_active' as tag_id, 'true' as value from ta
 union all select one_id, 'website_active' as tag_id, 'true' as value from tags where website_active
 union all select one_id, 'preferred_touchpoint' as tag_id, cast(preferred_touchpoint as varchar) as value from tags where preferred_touchpoint is not null
 union all select one_id, 'time_on_app' as tag_id, cast(time_on_app as varchar) as value from tags where time_on_app is not null
+union all select one_id, 'touchpoint_mix' as tag_id, cast(touchpoint_mix as varchar) as value from tags where touchpoint_mix is not null
+union all select one_id, 'evening_share' as tag_id, cast(evening_share as varchar) as value from tags where evening_share is not null
+union all select one_id, 'comes_back' as tag_id, 'true' as value from tags where comes_back
+union all select one_id, 'reads_but_never_shares' as tag_id, 'true' as value from tags where reads_but_never_shares
 union all select one_id, 'contactable_by_phone' as tag_id, 'true' as value from tags where contactable_by_phone
 union all select one_id, 'contactable_by_wecom' as tag_id, 'true' as value from tags where contactable_by_wecom
 union all select one_id, 'contactable_by_both' as tag_id, 'true' as value from tags where contactable_by_both
@@ -29,6 +33,8 @@ union all select one_id, 'campaign_participant' as tag_id, 'true' as value from 
 union all select one_id, 'campaigns_joined' as tag_id, cast(campaigns_joined as varchar) as value from tags where campaigns_joined is not null
 union all select one_id, 'last_campaign' as tag_id, cast(last_campaign as varchar) as value from tags where last_campaign is not null
 union all select one_id, 'subscriber' as tag_id, 'true' as value from tags where subscriber
+union all select one_id, 'universal_holdout' as tag_id, 'true' as value from tags where universal_holdout
+union all select one_id, 'nurture_experiment' as tag_id, cast(nurture_experiment as varchar) as value from tags where nurture_experiment is not null
 union all select one_id, 'store_visits_band' as tag_id, cast(store_visits_band as varchar) as value from tags where store_visits_band is not null
 union all select one_id, 'visited_recently' as tag_id, 'true' as value from tags where visited_recently
 union all select one_id, 'lead_dealer' as tag_id, cast(lead_dealer as varchar) as value from tags where lead_dealer is not null
@@ -41,6 +47,8 @@ union all select one_id, 'gender' as tag_id, cast(gender as varchar) as value fr
 union all select one_id, 'city_tier' as tag_id, cast(city_tier as varchar) as value from tags where city_tier is not null
 union all select one_id, 'profile_completeness' as tag_id, cast(profile_completeness as varchar) as value from tags where profile_completeness is not null
 union all select one_id, 'known_systems' as tag_id, cast(known_systems as varchar) as value from tags where known_systems is not null
+union all select one_id, 'age_band' as tag_id, cast(age_band as varchar) as value from tags where age_band is not null
+union all select one_id, 'birthday_soon' as tag_id, 'true' as value from tags where birthday_soon
 union all select one_id, 'intent_10_views_and_finance' as tag_id, 'true' as value from tags where intent_10_views_and_finance
 union all select one_id, 'finance_interest' as tag_id, 'true' as value from tags where finance_interest
 union all select one_id, 'configuration_interest' as tag_id, 'true' as value from tags where configuration_interest
@@ -58,6 +66,9 @@ union all select one_id, 'configurator_depth' as tag_id, cast(configurator_depth
 union all select one_id, 'finance_clicks' as tag_id, cast(finance_clicks as varchar) as value from tags where finance_clicks is not null
 union all select one_id, 'inquired_series' as tag_id, cast(inquired_series as varchar) as value from tags where inquired_series is not null
 union all select one_id, 'series_hopper' as tag_id, 'true' as value from tags where series_hopper
+union all select one_id, 'series_considered' as tag_id, {{ each_item('series_considered') }} as value from tags where series_considered is not null
+union all select one_id, 'views_then_inquiry' as tag_id, 'true' as value from tags where views_then_inquiry
+union all select one_id, 'finance_without_inquiry' as tag_id, 'true' as value from tags where finance_without_inquiry
 union all select one_id, 'journey_stage' as tag_id, cast(journey_stage as varchar) as value from tags where journey_stage is not null
 union all select one_id, 'test_driven' as tag_id, 'true' as value from tags where test_driven
 union all select one_id, 'repeat_lead' as tag_id, 'true' as value from tags where repeat_lead
@@ -72,6 +83,7 @@ union all select one_id, 'waiting_for_car' as tag_id, 'true' as value from tags 
 union all select one_id, 'cancelled_order' as tag_id, 'true' as value from tags where cancelled_order
 union all select one_id, 'payment_choice' as tag_id, cast(payment_choice as varchar) as value from tags where payment_choice is not null
 union all select one_id, 'bought_series' as tag_id, cast(bought_series as varchar) as value from tags where bought_series is not null
+union all select one_id, 'path_to_drive' as tag_id, cast(path_to_drive as varchar) as value from tags where path_to_drive is not null
 union all select one_id, 'vip' as tag_id, 'true' as value from tags where vip
 union all select one_id, 'key_account' as tag_id, 'true' as value from tags where key_account
 union all select one_id, 'media' as tag_id, 'true' as value from tags where media
@@ -120,3 +132,5 @@ union all select one_id, 'had_repair' as tag_id, 'true' as value from tags where
 union all select one_id, 'aftersales_value' as tag_id, cast(aftersales_value as varchar) as value from tags where aftersales_value is not null
 union all select one_id, 'addon_spend' as tag_id, cast(addon_spend as varchar) as value from tags where addon_spend is not null
 union all select one_id, 'owner_value' as tag_id, cast(owner_value as varchar) as value from tags where owner_value is not null
+union all select one_id, 'service_rfm' as tag_id, cast(service_rfm as varchar) as value from tags where service_rfm is not null
+union all select one_id, 'serviced_where_bought' as tag_id, 'true' as value from tags where serviced_where_bought

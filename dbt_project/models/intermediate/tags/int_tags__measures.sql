@@ -6,7 +6,9 @@ with users as (select *, {{ as_of() }} as as_of from {{ ref('dim_users') }})
 select
     users.one_id,
     users.as_of,
+    {{ full_years('users.birth_date', local_date('users.as_of')) }} as profile__age,
     users.allows_marketing as profile__allows_marketing,
+    users.birth_date as profile__birth_date,
     users.city as profile__city,
     {{ dbt.datediff(local_date('users.first_seen_at'), local_date('users.as_of'), 'day') }} as profile__days_known,
     users.email as profile__email,
@@ -27,8 +29,10 @@ select
     events_by_series_code.preferred_view_series_or_view_config_or_compare_series__62d4a8 as events_by_series_code__preferred_view_series_or_view_config_or_compare_series__62d4a8,
     coalesce(events_by_series_code.distinct_series_code_view_series_or_view_config_or_comp_dce26d, 0) as events_by_series_code__distinct_series_code_view_series_or_view_config_or_comp_dce26d,
     coalesce(events_by_series_code.distinct_series_code_view_series_30d, 0) as events_by_series_code__distinct_series_code_view_series_30d,
+    events_by_series_code.list_view_series_or_view_config_or_compare_series_90d as events_by_series_code__list_view_series_or_view_config_or_compare_series_90d,
     coalesce(events_by_source.distinct_source_90d, 0) as events_by_source__distinct_source_90d,
     events_by_source.preferred_90d as events_by_source__preferred_90d,
+    events_by_source.shares_90d as events_by_source__shares_90d,
     cast({{ dbt.datediff('events.day_of_last', local_date('users.as_of'), 'day') }} as bigint) as events__days_since_last,
     coalesce(events.count_like_content_or_share_content_or_community_post_3_63ad7b, 0) as events__count_like_content_or_share_content_or_community_post_3_63ad7b,
     coalesce(events.count_view_content_30d, 0) as events__count_view_content_30d,
@@ -36,6 +40,13 @@ select
     coalesce(events.count_miniprogram_30d, 0) as events__count_miniprogram_30d,
     coalesce(events.count_website_30d, 0) as events__count_website_30d,
     coalesce(events.sum_duration_seconds_app_end_or_mp_hide_30d, 0) as events__sum_duration_seconds_app_end_or_mp_hide_30d,
+    coalesce(events.count_local_hour_at_least_90d, 0) as events__count_local_hour_at_least_90d,
+    coalesce(events.count_90d, 0) as events__count_90d,
+    coalesce(events.count_7d, 0) as events__count_7d,
+    coalesce(events.count_21d_before_7d, 0) as events__count_21d_before_7d,
+    coalesce(events.count_before_21d, 0) as events__count_before_21d,
+    coalesce(events.count_30d, 0) as events__count_30d,
+    coalesce(events.count_like_content_or_share_content_or_community_post_o_7372f9, 0) as events__count_like_content_or_share_content_or_community_post_o_7372f9,
     coalesce(events.count_share_content_or_mp_share_90d, 0) as events__count_share_content_or_mp_share_90d,
     coalesce(events.count_community_post_90d, 0) as events__count_community_post_90d,
     coalesce(events.count_inbox_click_90d, 0) as events__count_inbox_click_90d,
@@ -89,6 +100,8 @@ select
     coalesce(service_visits.count_service_kind_is_365d, 0) as service_visits__count_service_kind_is_365d,
     coalesce(service_visits.count_service_kind_in_365d, 0) as service_visits__count_service_kind_in_365d,
     coalesce(service_visits.sum_amount_fen_730d, 0) as service_visits__sum_amount_fen_730d,
+    cast({{ dbt.datediff('service_visits.day_of_last_730d', local_date('users.as_of'), 'day') }} as bigint) as service_visits__days_since_last_730d,
+    coalesce(service_visits.count_730d, 0) as service_visits__count_730d,
     coalesce(addon_sales.count_product_type_in_refunded_at_unknown, 0) as addon_sales__count_product_type_in_refunded_at_unknown,
     coalesce(addon_sales.sum_amount_fen_refunded_at_unknown, 0) as addon_sales__sum_amount_fen_refunded_at_unknown,
     coalesce(complaints.count_closed_at_unknown, 0) as complaints__count_closed_at_unknown,
@@ -115,7 +128,11 @@ select
     coalesce(vehicles.count_owner_valid_to_unknown, 0) as vehicles__count_owner_valid_to_unknown,
     coalesce(vehicles.count_owner_valid_to_known, 0) as vehicles__count_owner_valid_to_known,
     coalesce(vehicles.count_driver_or_sender, 0) as vehicles__count_driver_or_sender,
-    coalesce(vehicles.count_owner_valid_to_unknown_90d, 0) as vehicles__count_owner_valid_to_unknown_90d
+    coalesce(vehicles.count_owner_valid_to_unknown_90d, 0) as vehicles__count_owner_valid_to_unknown_90d,
+    coalesce(sequences.completed_view_series_then_submit_inquiry_90d, false) as sequences__completed_view_series_then_submit_inquiry_90d,
+    coalesce(sequences.completed_click_finance_30d, false) as sequences__completed_click_finance_30d,
+    coalesce(sequences.reached_is_valid_then_store_visits_then_test_drives_180_77882b, 0) as sequences__reached_is_valid_then_store_visits_then_test_drives_180_77882b,
+    sql_serviced_where_bought.value as sql_serviced_where_bought__value
 from users
 left join {{ ref('int_tags__events_by_campaign_code') }} as events_by_campaign_code on events_by_campaign_code.one_id = users.one_id
 left join {{ ref('int_tags__events_by_happened_on') }} as events_by_happened_on on events_by_happened_on.one_id = users.one_id
@@ -147,3 +164,5 @@ left join {{ ref('int_tags__referrals') }} as referrals on referrals.one_id = us
 left join {{ ref('int_tags__manual_tags') }} as manual_tags on manual_tags.one_id = users.one_id
 left join {{ ref('int_tags__manual_tags_ordered') }} as manual_tags_ordered on manual_tags_ordered.one_id = users.one_id
 left join {{ ref('int_tags__vehicles') }} as vehicles on vehicles.one_id = users.one_id
+left join {{ ref('int_tags__sequences') }} as sequences on sequences.one_id = users.one_id
+left join {{ ref('int_tags__sql_serviced_where_bought') }} as sql_serviced_where_bought on sql_serviced_where_bought.one_id = users.one_id

@@ -28,6 +28,8 @@ select
     count(*) filter (where in_window_1) as count_365d,
     count(*) filter (where test_1 and in_window_1) as count_service_kind_is_365d,
     count(*) filter (where test_2 and in_window_1) as count_service_kind_in_365d,
-    sum(amount_fen) filter (where in_window_2) as sum_amount_fen_730d
+    sum(amount_fen) filter (where in_window_2) as sum_amount_fen_730d,
+    {{ local_date('max(happened_at) filter (where in_window_2)') }} as day_of_last_730d,
+    count(*) filter (where in_window_2) as count_730d
 from facts
 group by one_id
