@@ -187,7 +187,7 @@ def test_each_fact_table_is_scanned_once_by_each_shape_of_statement() -> None:
     grains = [text.splitlines()[0] for text in scans if "ref('int_events')" in text]
     assert len(grains) == len(set(grains))
     plain = {g for g in grains if "events_by_" not in g}
-    assert len(plain) == 2, "one plain scan of events, one ordered; others by a column each"
+    assert len(plain) == 3, "one plain scan of events, one ordered, one for sequences"
 
 
 def test_a_text_cannot_leave_its_literal(tmp_path: Path) -> None:

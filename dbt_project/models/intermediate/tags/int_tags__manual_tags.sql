@@ -4,7 +4,8 @@
 with
 moment as (
     select
-        as_of
+        as_of,
+        as_of - interval '365' day as days_ago_365
     from (select {{ as_of() }} as as_of) as run
 ),
 facts as (
@@ -12,6 +13,7 @@ facts as (
         one_id,
         updated_at as happened_at,
         is_set and tag_id = 'vip' as test_1,
+        updated_at >= days_ago_365 as in_window_1,
         is_set and tag_id = 'key_account' as test_2,
         is_set and tag_id = 'media' as test_3,
         is_set and tag_id = 'do_not_disturb' as test_4
@@ -21,9 +23,9 @@ facts as (
 )
 select
     one_id,
-    count(*) filter (where test_1) as count_is_set_vip,
-    count(*) filter (where test_2) as count_is_set_key_account,
-    count(*) filter (where test_3) as count_is_set_media,
+    count(*) filter (where test_1 and in_window_1) as count_is_set_vip_365d,
+    count(*) filter (where test_2 and in_window_1) as count_is_set_key_account_365d,
+    count(*) filter (where test_3 and in_window_1) as count_is_set_media_365d,
     count(*) filter (where test_4) as count_is_set_do_not_disturb
 from facts
 group by one_id

@@ -4,7 +4,8 @@
 with
 moment as (
     select
-        as_of
+        as_of,
+        as_of - interval '365' day as days_ago_365
     from (select {{ as_of() }} as as_of) as run
 ),
 facts as (
@@ -12,13 +13,14 @@ facts as (
         one_id,
         updated_at as happened_at,
         value,
-        tag_id = 'care_level' as test_1
+        tag_id = 'care_level' as test_1,
+        updated_at >= days_ago_365 as in_window_1
     from {{ ref('int_manual_tags') }}
     cross join moment
     where one_id is not null and updated_at < {{ as_of() }}
 )
 select
     one_id,
-    {{ last_by('value', 'happened_at') }} filter (where value is not null and test_1) as last_value_care_level
+    {{ last_by('value', 'happened_at') }} filter (where value is not null and test_1 and in_window_1) as last_value_care_level_365d
 from facts
 group by one_id

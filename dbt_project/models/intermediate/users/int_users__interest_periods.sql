@@ -28,8 +28,9 @@ with
         from gathered
         where kind is not null
         union all
-        select one_id, 'active', first_at, last_at + interval '180' day
+        select one_id, 'active', min(first_at), max(last_at) + interval '180' day
         from gathered
+        group by one_id, bucket
         union all
         select one_id, kind, valid_from, valid_to
         from {{ ref("int_users__lead_periods") }}
