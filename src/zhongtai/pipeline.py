@@ -282,8 +282,20 @@ def publish(
         resume_run(connection, run)
         with _recorded(connection, run):
             progress("publish")
-            snapshot_id = publisher.publish_candidate(settings, connection, candidate, progress)
+            snapshot_id = _publish(settings, connection, candidate, progress)
         _finish(connection, run, "published", snapshot_id)
+    return snapshot_id
+
+
+def _publish(
+    settings: Settings, connection: psycopg.Connection, candidate: Candidate, progress: Progress
+) -> str:
+    """Publish a candidate, and make ready what previews read of it."""
+    from zhongtai.tags.bitmaps import ready_bitmaps
+
+    snapshot_id = publisher.publish_candidate(settings, connection, candidate, progress)
+    progress("publish: bitmaps of tags")
+    ready_bitmaps(settings, snapshot_id)
     return snapshot_id
 
 
@@ -335,7 +347,7 @@ def run_once(
                 if verdict.passed:
                     checked = load_candidate(writer, run_id=run.run_id)
                     progress("publish")
-                    publisher.publish_candidate(settings, writer, checked, progress)
+                    _publish(settings, writer, checked, progress)
         if not verdict.passed:
             _finish(connection, run, "held", verdict.because)
             held = load_candidate(connection, run_id=run.run_id)

@@ -133,3 +133,11 @@ def test_the_delta_is_taken_from_the_full_delivery_and_the_floor_counts_what_it_
     seconds, read = read_with_duckdb(readers, tmp_path / "floor")
     assert seconds > 0
     assert (read, files) == (3, 4)
+
+
+def test_previews_are_measured_against_their_limits_and_checked_against_sql() -> None:
+    (preview, pairs), _ = bench.PARTS["preview"](bench.QUICK)
+    assert "2,000 persons × 200 tags" in preview.name
+    assert (preview.floor_seconds, pairs.floor_seconds) == (0.1, 15)
+    assert "19,900 pairs" in pairs.name
+    assert 0 < preview.seconds < 60

@@ -22,6 +22,8 @@ from zhongtai.quality.results import Check, CheckResult
 from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings
 from zhongtai.status import read_status
+from zhongtai.tags import bitmaps
+from zhongtai.transform import TransformReport
 
 from publish_cases import AS_OF, everywhere, read_versions, write_build
 
@@ -37,8 +39,9 @@ class World:
         self.outcome = "passed"
         self.suite = "gate"
         self.steps: list[str] = []
+        self.with_bitmaps: list[str] = []
 
-    def run_dbt(self, settings: Settings, _: Run, selector: str) -> None:
+    def run_dbt(self, settings: Settings, _: Run, selector: str) -> TransformReport:
         self.steps.append(selector)
         if selector == "metrics":
             write_build(settings, self.rows)
@@ -47,6 +50,10 @@ class World:
                 build.execute(
                     "create or replace table identity.version as select 'v7' as identity_version"
                 )
+        return TransformReport(selector, 0.0, ())
+
+    def ready_bitmaps(self, _: Settings, snapshot_id: str) -> None:
+        self.with_bitmaps.append(snapshot_id)
 
     def resolve(self, *_: object) -> None:
         self.steps.append("identity")
@@ -84,6 +91,7 @@ def world(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> World:
         lambda _: [Check(made.suite, CHECK.expectation, "critical", CHECK.because)],
     )
     monkeypatch.setattr(publisher, "commit_identity", lambda *_: None)
+    monkeypatch.setattr(bitmaps, "ready_bitmaps", made.ready_bitmaps)
     monkeypatch.setattr(ingest, "drain", lambda *_, **__: IngestReport())
     made.deliver(0)
     return made
@@ -109,6 +117,7 @@ def test_the_steps_run_in_order_and_publish(
     assert world.steps == ["staging", "evidence", "identity", "profiles", "tags", "metrics"]
     assert read_versions(settings, connection) == everywhere(str(outcome.snapshot_id), 3)
     assert str(outcome.snapshot_id).startswith("20260331T160000Z-")
+    assert world.with_bitmaps == [outcome.snapshot_id]
     assert statuses(connection) == [("run", "published")]
 
 

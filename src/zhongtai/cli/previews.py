@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
 
 def preview(  # noqa: PLR0913, PLR0917  # one parameter per option
-    condition: Annotated[str, typer.Argument(help="A condition over tags and the profile.")],
+    condition: Annotated[
+        str, typer.Argument(metavar="CONDITION", help="A condition over tags and the profile.")
+    ],
     overlap_with: Annotated[
         list[str] | None,
         typer.Option(

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 TagId = Annotated[str, typer.Argument(metavar="TAG", help="Id of the tag.")]
 Person = Annotated[
     str,
-    typer.Argument(help="A one_id, a record as SOURCE:ENTITY:KEY, or an identifier as TYPE=VALUE."),
+    typer.Argument(
+        metavar="PERSON",
+        help="A one_id, a record as SOURCE:ENTITY:KEY, or an identifier as TYPE=VALUE.",
+    ),
 ]
 _NEXT = "the next `zhongtai run` (or build and publish) applies it"
 

@@ -202,7 +202,8 @@ def _drop_everywhere(settings: Settings, connection: psycopg.Connection, snapsho
     duckdb_store.drop(settings, snapshot_id)
     parquet_store.drop(settings, snapshot_id)
     postgres_store.drop(connection, snapshot_id)
-    shutil.rmtree(settings.path("identity", snapshot_id), ignore_errors=True)
+    for kept in (("identity",), ("published", "bitmaps")):
+        shutil.rmtree(settings.path(*kept, snapshot_id), ignore_errors=True)
 
 
 def rollback_to(settings: Settings, connection: psycopg.Connection, snapshot_id: str) -> None:
