@@ -57,7 +57,8 @@ _OUTCOMES = """
 create temp table bought as
 select o.*, r.component, least(o.小订时间, o.大定时间, o.锁单时间) as first_at,
     least(o.大定时间, o.锁单时间) as large_at,
-    o.取消时间 is not null or o.订单状态 in ('已取消', '已退车') as cancelled,
+    -- a car taken and given back was no cancelled order
+    o.取消时间 is not null or o.订单状态 = '已取消' as cancelled,
     (select min(交车时间) from clean_deliveries v where v.订单号 = o.订单号) as delivered
 from clean_orders o
 join records r on r.source = 'dms' and r.entity = 'orders' and r.record_key = o.订单号
