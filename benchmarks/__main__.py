@@ -14,7 +14,7 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import components, explain, identity, ingest, matching, pipeline, preview
+from benchmarks import components, explain, identity, ingest, matching, pipeline, preview, tags
 from benchmarks.measurements import Breakdown, Measurement
 from benchmarks.report import (
     PAGE,
@@ -31,6 +31,7 @@ IDENTITY_DELTA_BUDGET, IDENTITY_SECONDS = 0.05, 150
 MATCHING_BUDGET = 1.3
 EXPLAIN_SECONDS = 0.3
 PREVIEW_SECONDS, PAIRS_SECONDS = 0.1, 15
+TAGS_SECONDS, TAGS_MB, ONE_TAG_SECONDS = 60, 6 * 1024, 0.2
 Results = tuple[list[Measurement], list[Breakdown]]
 
 
@@ -180,6 +181,43 @@ def measure_preview(sizes: Sizes) -> Results:
     ], []
 
 
+def measure_tags(sizes: Sizes) -> Results:
+    """Two hundred tags in shared scans, against each for itself and against their limits."""
+    # a million persons and thirty million events beside ten million records
+    events, persons = sizes.records * 3, sizes.records // 10
+    measured: dict[str, Any] = tags.measure(events, persons)
+    together = measured["together_seconds"]
+    peak = measured["peak_gb"] * 1024
+    name = f"{measured['tags']} tags, {events:,} events, {persons:,} persons"
+    return [
+        Measurement(
+            name,
+            together,
+            "limit",
+            TAGS_SECONDS,
+            1.0,
+            peak,
+            TAGS_MB,
+            "; ".join(f"{m.removeprefix('int_tags__')} {s}" for m, s in _costly(measured)),
+        ),
+        Measurement(
+            name, together, "the same tags, a statement each", measured["alone_seconds"], None
+        ),
+        Measurement(
+            "one tag more",
+            measured["one_more_seconds"],
+            "limit",
+            ONE_TAG_SECONDS,
+            1.0,
+            note="half of the tags beside all of them, by the tag",
+        ),
+    ], []
+
+
+def _costly(measured: dict[str, Any]) -> list[tuple[str, float]]:
+    return sorted(measured["statements"].items(), key=lambda item: -item[1])[:4]
+
+
 def measure_pipeline(sizes: Sizes) -> Results:
     """A full run and a delta run."""
     return pipeline.measure(sizes.people)
@@ -192,6 +230,7 @@ PARTS: dict[str, Callable[[Sizes], Results]] = {
     "matching": measure_matching,
     "explain": measure_explain,
     "preview": measure_preview,
+    "tags": measure_tags,
     "pipeline": measure_pipeline,
 }
 

@@ -1,16 +1,18 @@
 """People, what they did, and tags declared over them: compiled and run on DuckDB without dbt."""
 
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import duckdb
-import jinja2
 
-from zhongtai.tags import Tags, load_tags, render_models
+from zhongtai.tags import Tags, load_tags
 from zhongtai.tags.facts import FACTS
-from zhongtai.tags.queries import SQL_TYPES
+
+sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are not installed
+
+from benchmarks.tag_models import compiled_statements, create_fact, macro_environment
 
 AS_OF = "2026-03-31 16:00:00"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -22,42 +24,16 @@ _USERS = (
     " allows_marketing boolean, lifecycle_stage varchar, nurture_pool varchar, lead_tier varchar,"
     " source_count bigint, record_count bigint, first_seen_at timestamp, last_seen_at timestamp"
 )
-_LAST = ("int_tags__measures", "dim_user_tags", "int_tags__held")
-_MACROS = ("tags/*", "schema/local_date", "metrics/iso_weekday")
 
 
-def jinja_environment() -> jinja2.Environment:
-    """The macros that generated models call, as dbt would render them for DuckDB."""
-    environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701  # SQL, not HTML
-    environment.globals.update(
-        ref=lambda name: name,
-        as_of=lambda: "(select as_of from run_context)",
-        dbt=SimpleNamespace(datediff=lambda a, b, part: f"date_diff('{part}', {a}, {b})"),
-        config=lambda **_: "",
-    )
-    folder = PROJECT / "dbt_project" / "macros"
-    files = sorted(f for pattern in _MACROS for f in folder.glob(f"{pattern}.sql"))
-    # a macro sees those that were there before it: the second time it sees all
-    for file in files * 2:
-        module = environment.from_string(file.read_text("utf-8")).module
-        names = (f"duckdb__{file.stem}", f"default__{file.stem}", file.stem)
-        environment.globals[file.stem] = next(
-            getattr(module, name) for name in names if hasattr(module, name)
-        )
-    return environment
-
-
-ENVIRONMENT = jinja_environment()
+ENVIRONMENT = macro_environment()
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, as_of: str = AS_OF) -> None:
     """Empty facts and persons, as the compiled models read them."""
     connection.execute(f"create or replace table dim_users ({_USERS})")
-    for fact in FACTS.values():
-        columns = {"one_id": "varchar", fact.time: "timestamp"}
-        columns |= {name: SQL_TYPES[kind] for name, kind in fact.columns.items()}
-        listed = ", ".join(f"{name} {kind}" for name, kind in columns.items())
-        connection.execute(f"create or replace table {fact.model} ({listed})")
+    for fact in FACTS:
+        create_fact(connection, fact)
     connection.execute(
         f"create or replace table run_context as select timestamp '{as_of}' as as_of"
     )
@@ -75,10 +51,7 @@ def add_rows(
 
 def create_models(connection: duckdb.DuckDBPyConnection, tags: Tags) -> None:
     """The compiled models as views over the facts."""
-    models = {p.stem: text for p, text in render_models(tags).items() if p.suffix == ".sql"}
-    scans = [name for name in models if name.startswith("int_tags__") and name not in _LAST]
-    for name in [*scans, *_LAST]:
-        sql = ENVIRONMENT.from_string(models[name]).render()
+    for name, sql in compiled_statements(tags, ENVIRONMENT).items():
         connection.execute(f"create or replace view {name} as {sql}")
 
 

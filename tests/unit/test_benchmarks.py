@@ -11,6 +11,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are not installed
 
 from benchmarks import __main__ as bench
+from benchmarks import tags
 from benchmarks.measurements import Breakdown, Measurement
 from benchmarks.pipeline import Stopwatch, hold_back, prepare_floor, read_with_duckdb
 from benchmarks.report import Circumstances, describe_circumstances, keep_part, render_page
@@ -141,3 +142,18 @@ def test_previews_are_measured_against_their_limits_and_checked_against_sql() ->
     assert (preview.floor_seconds, pairs.floor_seconds) == (0.1, 15)
     assert "19,900 pairs" in pairs.name
     assert 0 < preview.seconds < 60
+
+
+def test_tags_take_few_statements_together_and_one_each_for_themselves() -> None:
+    measured = tags.measure(events=3000, persons=100, tags=22)
+    statements = set(measured["statements"])
+    assert {"int_tags__events", "int_tags__events_by_happened_on", "dim_user_tags"} <= statements
+    assert len(statements) <= 8, "22 tags share them"
+    assert 0 < measured["together_seconds"] < measured["alone_seconds"]
+    assert measured["peak_gb"] > 0
+
+
+def test_the_tags_of_the_benchmark_are_of_many_kinds() -> None:
+    declared = tags.declare(200)
+    assert declared[:100] == tags.declare(100), "half of them is half of the work"
+    assert len({tag["kind"] for tag in declared}) >= 10

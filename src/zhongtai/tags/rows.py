@@ -10,13 +10,24 @@ from datetime import date, datetime, time, timedelta
 from zhongtai.tags.expressions import comparison_sql
 from zhongtai.tags.facts import LOCAL_COLUMNS, Fact
 from zhongtai.tags.plan import LOCAL_DAY
-from zhongtai.tags.wants import ALWAYS, Filter, Window
+from zhongtai.tags.wants import (
+    ALWAYS,
+    Distribution,
+    Filter,
+    Measure,
+    Preference,
+    ValueList,
+    Window,
+)
 
 _LOCAL_SQL = {
     "local_hour": "cast(extract(hour from {time} + interval '8' hour) as bigint)",
     "local_weekday": "cast({{{{ iso_weekday(local_date('{time}')) }}}} as bigint)",
 }
 _OFFSET = timedelta(hours=8)
+# so many different selections are cheaper to test beforehand than to group what they leave out
+_FEW = 12
+Selecting = Measure | Preference | ValueList | Distribution
 
 
 class Rows:
@@ -48,21 +59,36 @@ class Rows:
             found.append(self._named(bounds_sql(window, self._fact.time), "in_window"))
         return found
 
-    def sql(self, *, keep: Iterable[str] = ()) -> str:
-        """The CTEs `moment` and `facts`; `keep` are further select items over fact and moment."""
+    def sql(self, *, only: Iterable[Selecting]) -> str:
+        """The CTEs `moment` and `facts`, of rows that at least one of `only` selects."""
+        any_of = self._any_of(list(only))
         columns = [
             "one_id",
             f"{self._fact.time} as happened_at",
             *(self._carried(name) for name in sorted(self._columns)),
             *(f"{test} as {name}" for test, name in self._tests.items()),
-            *keep,
         ]
         selected = ",\n".join(f"        {column}" for column in columns)
         return (
             f"{moment_sql(self._days)},\nfacts as (\n    select\n{selected}\n"
             f"    from {{{{ ref('{self._fact.model}') }}}}\n    cross join moment\n"
-            f"    where one_id is not null and {self._fact.time} < {{{{ as_of() }}}}\n)"
+            f"    where one_id is not null and {self._fact.time} < {{{{ as_of() }}}}{any_of}\n)"
         )
+
+    def _any_of(self, only: list[Selecting]) -> str:
+        """Leave out early what nobody counts: by the longest window, and by few enough tests."""
+        longest = [w.window.from_days for w in only if w.window.from_days]
+        if len(longest) < len(only):
+            return ""
+        bound = f" and {self._fact.time} >= days_ago_{max(longest)}"
+        selections = dict.fromkeys((w.where, w.window) for w in only)
+        if len(selections) > _FEW or not all(where for where, _ in selections):
+            return bound
+        tests = [
+            f"({filters_sql(self._fact, where)} and {bounds_sql(window, self._fact.time)})"
+            for where, window in selections
+        ]
+        return f"{bound}\n    and ({' or '.join(tests)})"
 
     def _named(self, test: str, prefix: str) -> str:
         if test not in self._tests:

@@ -61,7 +61,8 @@ def _plain_sql(scan: Scan) -> str:
     rows = Rows(scan.facts[0])
     taken = [f"    {_aggregate(rows, m)} as {kept_name(name, m)}" for name, m in scan.columns]
     measured = ",\n".join(["    one_id", *taken])
-    return f"with\n{rows.sql()}\nselect\n{measured}\nfrom facts\ngroup by one_id\n"
+    only = [wanted for _, wanted in scan.columns if isinstance(wanted, Measure)]
+    return f"with\n{rows.sql(only=only)}\nselect\n{measured}\nfrom facts\ngroup by one_id\n"
 
 
 def _aggregate(rows: Rows, wanted: Wanted) -> str:

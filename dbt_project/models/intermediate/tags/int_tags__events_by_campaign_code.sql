@@ -17,7 +17,8 @@ facts as (
         occurred_at >= days_ago_365 as in_window_1
     from {{ ref('int_events') }}
     cross join moment
-    where one_id is not null and occurred_at < {{ as_of() }}
+    where one_id is not null and occurred_at < {{ as_of() }} and occurred_at >= days_ago_365
+    and ((event = 'join_activity' and occurred_at >= days_ago_365))
 ),
 counted as (
     select
@@ -28,13 +29,14 @@ counted as (
     where campaign_code is not null
     group by one_id, campaign_code
 ),
-ranked as (
+gathered as (
     select
-        *
+        one_id,
+        count(case when distinct_campaign_code_join_activity_365d_rows > 0 then 1 end) as distinct_campaign_code_join_activity_365d_values
     from counted
+    group by one_id
 )
 select
     one_id,
-    count(case when distinct_campaign_code_join_activity_365d_rows > 0 then 1 end) as distinct_campaign_code_join_activity_365d
-from ranked
-group by one_id
+    distinct_campaign_code_join_activity_365d_values as distinct_campaign_code_join_activity_365d
+from gathered

@@ -16,7 +16,7 @@ facts as (
         occurred_at >= days_ago_30 as in_window_1
     from {{ ref('int_events') }}
     cross join moment
-    where one_id is not null and occurred_at < {{ as_of() }}
+    where one_id is not null and occurred_at < {{ as_of() }} and occurred_at >= days_ago_30
 ),
 counted as (
     select
@@ -27,13 +27,14 @@ counted as (
     where happened_on is not null
     group by one_id, happened_on
 ),
-ranked as (
+gathered as (
     select
-        *
+        one_id,
+        count(case when active_days_30d_rows > 0 then 1 end) as active_days_30d_values
     from counted
+    group by one_id
 )
 select
     one_id,
-    count(case when active_days_30d_rows > 0 then 1 end) as active_days_30d
-from ranked
-group by one_id
+    active_days_30d_values as active_days_30d
+from gathered

@@ -17,7 +17,8 @@ facts as (
         occurred_at >= days_ago_90 as in_window_1
     from {{ ref('int_events') }}
     cross join moment
-    where one_id is not null and occurred_at < {{ as_of() }}
+    where one_id is not null and occurred_at < {{ as_of() }} and occurred_at >= days_ago_90
+    and ((event = 'view_config' and occurred_at >= days_ago_90))
 ),
 counted as (
     select
@@ -29,14 +30,14 @@ counted as (
     where model_code is not null
     group by one_id, model_code
 ),
-ranked as (
+gathered as (
     select
-        *,
-        row_number() over (partition by one_id order by preferred_view_config_90d_score desc, preferred_view_config_90d_last_at desc nulls last, value) as preferred_view_config_90d_rank
+        one_id,
+        {{ least_by("value", '-preferred_view_config_90d_score' ~ ', ' ~ '-' ~ seconds_since_1970('preferred_view_config_90d_last_at'), "preferred_view_config_90d_score >= 1") }} as preferred_view_config_90d_value
     from counted
+    group by one_id
 )
 select
     one_id,
-    max(case when preferred_view_config_90d_rank = 1 and preferred_view_config_90d_score >= 1 then value end) as preferred_view_config_90d
-from ranked
-group by one_id
+    preferred_view_config_90d_value as preferred_view_config_90d
+from gathered

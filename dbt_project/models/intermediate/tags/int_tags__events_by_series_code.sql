@@ -20,7 +20,8 @@ facts as (
         occurred_at >= days_ago_90 as in_window_2
     from {{ ref('int_events') }}
     cross join moment
-    where one_id is not null and occurred_at < {{ as_of() }}
+    where one_id is not null and occurred_at < {{ as_of() }} and occurred_at >= days_ago_90
+    and ((event = 'view_series' and occurred_at >= days_ago_30) or (event in ('view_series', 'view_config', 'compare_series') and occurred_at >= days_ago_90))
 ),
 counted as (
     select
@@ -36,19 +37,22 @@ counted as (
     where series_code is not null
     group by one_id, series_code
 ),
-ranked as (
+gathered as (
     select
-        *,
-        row_number() over (partition by one_id order by preferred_view_series_or_view_config_or_compare_series__62d4a8_score desc, preferred_view_series_or_view_config_or_compare_series__62d4a8_last_at desc nulls last, value) as preferred_view_series_or_view_config_or_compare_series__62d4a8_rank,
-        row_number() over (partition by one_id order by list_view_series_or_view_config_or_compare_series_90d_score desc, value) as list_view_series_or_view_config_or_compare_series_90d_rank
+        one_id,
+        max(largest_count_view_series_30d_of_value) as largest_count_view_series_30d_best,
+        {{ least_by("value", '-preferred_view_series_or_view_config_or_compare_series__62d4a8_score' ~ ', ' ~ '-' ~ seconds_since_1970('preferred_view_series_or_view_config_or_compare_series__62d4a8_last_at'), "preferred_view_series_or_view_config_or_compare_series__62d4a8_score >= 2") }} as preferred_view_series_or_view_config_or_compare_series__62d4a8_value,
+        count(case when distinct_series_code_view_series_or_view_config_or_comp_dce26d_rows > 0 then 1 end) as distinct_series_code_view_series_or_view_config_or_comp_dce26d_values,
+        count(case when distinct_series_code_view_series_30d_rows > 0 then 1 end) as distinct_series_code_view_series_30d_values,
+        {{ sorted_entries("value", "list_view_series_or_view_config_or_compare_series_90d_score", "list_view_series_or_view_config_or_compare_series_90d_score >= 2") }} as list_view_series_or_view_config_or_compare_series_90d_entries
     from counted
+    group by one_id
 )
 select
     one_id,
-    max(largest_count_view_series_30d_of_value) as largest_count_view_series_30d,
-    max(case when preferred_view_series_or_view_config_or_compare_series__62d4a8_rank = 1 and preferred_view_series_or_view_config_or_compare_series__62d4a8_score >= 2 then value end) as preferred_view_series_or_view_config_or_compare_series__62d4a8,
-    count(case when distinct_series_code_view_series_or_view_config_or_comp_dce26d_rows > 0 then 1 end) as distinct_series_code_view_series_or_view_config_or_comp_dce26d,
-    count(case when distinct_series_code_view_series_30d_rows > 0 then 1 end) as distinct_series_code_view_series_30d,
-    {{ sorted_list("value", "list_view_series_or_view_config_or_compare_series_90d_score >= 2 and list_view_series_or_view_config_or_compare_series_90d_rank <= 3") }} as list_view_series_or_view_config_or_compare_series_90d
-from ranked
-group by one_id
+    largest_count_view_series_30d_best as largest_count_view_series_30d,
+    preferred_view_series_or_view_config_or_compare_series__62d4a8_value as preferred_view_series_or_view_config_or_compare_series__62d4a8,
+    distinct_series_code_view_series_or_view_config_or_comp_dce26d_values as distinct_series_code_view_series_or_view_config_or_comp_dce26d,
+    distinct_series_code_view_series_30d_values as distinct_series_code_view_series_30d,
+    {{ entry_values("list_view_series_or_view_config_or_compare_series_90d_entries", 3) }} as list_view_series_or_view_config_or_compare_series_90d
+from gathered

@@ -16,7 +16,7 @@ facts as (
         occurred_at >= days_ago_90 as in_window_1
     from {{ ref('int_events') }}
     cross join moment
-    where one_id is not null and occurred_at < {{ as_of() }}
+    where one_id is not null and occurred_at < {{ as_of() }} and occurred_at >= days_ago_90
 ),
 counted as (
     select
@@ -30,18 +30,19 @@ counted as (
     where source is not null
     group by one_id, source
 ),
-ranked as (
+gathered as (
     select
-        *,
-        row_number() over (partition by one_id order by preferred_90d_score desc, preferred_90d_last_at desc nulls last, value) as preferred_90d_rank,
-        sum(case when shares_90d_score > 0 then shares_90d_score end) over (partition by one_id) as shares_90d_whole,
-        row_number() over (partition by one_id order by shares_90d_score desc, value) as shares_90d_rank
+        one_id,
+        count(case when distinct_source_90d_rows > 0 then 1 end) as distinct_source_90d_values,
+        {{ least_by("value", '-preferred_90d_score' ~ ', ' ~ '-' ~ seconds_since_1970('preferred_90d_last_at'), "preferred_90d_score >= 1") }} as preferred_90d_value,
+        {{ sorted_entries("value", "shares_90d_score", "shares_90d_score > 0") }} as shares_90d_entries,
+        sum(case when shares_90d_score > 0 then shares_90d_score end) as shares_90d_whole
     from counted
+    group by one_id
 )
 select
     one_id,
-    count(case when distinct_source_90d_rows > 0 then 1 end) as distinct_source_90d,
-    max(case when preferred_90d_rank = 1 and preferred_90d_score >= 1 then value end) as preferred_90d,
-    case when max(shares_90d_whole) >= 5 then {{ share_object("value", "shares_90d_score", "shares_90d_whole", "shares_90d_rank", "shares_90d_score > 0") }} end as shares_90d
-from ranked
-group by one_id
+    distinct_source_90d_values as distinct_source_90d,
+    preferred_90d_value as preferred_90d,
+    case when shares_90d_whole >= 5 then {{ share_object("shares_90d_entries", "shares_90d_whole", none) }} end as shares_90d
+from gathered

@@ -17,7 +17,8 @@ facts as (
         updated_at >= days_ago_365 as in_window_1
     from {{ ref('int_manual_tags') }}
     cross join moment
-    where one_id is not null and updated_at < {{ as_of() }}
+    where one_id is not null and updated_at < {{ as_of() }} and updated_at >= days_ago_365
+    and ((tag_id = 'care_level' and updated_at >= days_ago_365))
 )
 select
     one_id,

@@ -19,7 +19,8 @@ facts as (
         contacted_at >= days_ago_180 as in_window_2
     from {{ ref('int_owner_contacts') }}
     cross join moment
-    where one_id is not null and contacted_at < {{ as_of() }}
+    where one_id is not null and contacted_at < {{ as_of() }} and contacted_at >= days_ago_180
+    and ((is_proactive and purpose in ('用车关怀', '活动邀约', '内容分享', '问题回访') and contacted_at >= days_ago_90) or (is_proactive and contacted_at >= days_ago_180))
 )
 select
     one_id,

@@ -16,7 +16,7 @@ facts as (
         arrived_at >= days_ago_730 as in_window_1
     from {{ ref('int_service_visits') }}
     cross join moment
-    where one_id is not null and arrived_at < {{ as_of() }}
+    where one_id is not null and arrived_at < {{ as_of() }} and arrived_at >= days_ago_730
 ),
 counted as (
     select
@@ -28,14 +28,14 @@ counted as (
     where dealer_code is not null
     group by one_id, dealer_code
 ),
-ranked as (
+gathered as (
     select
-        *,
-        row_number() over (partition by one_id order by preferred_730d_score desc, preferred_730d_last_at desc nulls last, value) as preferred_730d_rank
+        one_id,
+        {{ least_by("value", '-preferred_730d_score' ~ ', ' ~ '-' ~ seconds_since_1970('preferred_730d_last_at'), "preferred_730d_score >= 1") }} as preferred_730d_value
     from counted
+    group by one_id
 )
 select
     one_id,
-    max(case when preferred_730d_rank = 1 and preferred_730d_score >= 1 then value end) as preferred_730d
-from ranked
-group by one_id
+    preferred_730d_value as preferred_730d
+from gathered

@@ -16,7 +16,7 @@ facts as (
         arrived_at >= days_ago_180 as in_window_1
     from {{ ref('int_store_visits') }}
     cross join moment
-    where one_id is not null and arrived_at < {{ as_of() }}
+    where one_id is not null and arrived_at < {{ as_of() }} and arrived_at >= days_ago_180
 ),
 counted as (
     select
@@ -27,13 +27,14 @@ counted as (
     where dealer_code is not null
     group by one_id, dealer_code
 ),
-ranked as (
+gathered as (
     select
-        *
+        one_id,
+        count(case when distinct_dealer_code_180d_rows > 0 then 1 end) as distinct_dealer_code_180d_values
     from counted
+    group by one_id
 )
 select
     one_id,
-    count(case when distinct_dealer_code_180d_rows > 0 then 1 end) as distinct_dealer_code_180d
-from ranked
-group by one_id
+    distinct_dealer_code_180d_values as distinct_dealer_code_180d
+from gathered

@@ -16,7 +16,7 @@ facts as (
         submitted_at >= days_ago_365 as in_window_1
     from {{ ref('int_surveys') }}
     cross join moment
-    where one_id is not null and submitted_at < {{ as_of() }}
+    where one_id is not null and submitted_at < {{ as_of() }} and submitted_at >= days_ago_365
 )
 select
     one_id,

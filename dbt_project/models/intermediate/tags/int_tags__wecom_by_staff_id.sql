@@ -26,13 +26,14 @@ counted as (
     where staff_id is not null
     group by one_id, staff_id
 ),
-ranked as (
+gathered as (
     select
-        *
+        one_id,
+        count(case when distinct_staff_id_deleted_at_unknown_rows > 0 then 1 end) as distinct_staff_id_deleted_at_unknown_values
     from counted
+    group by one_id
 )
 select
     one_id,
-    count(case when distinct_staff_id_deleted_at_unknown_rows > 0 then 1 end) as distinct_staff_id_deleted_at_unknown
-from ranked
-group by one_id
+    distinct_staff_id_deleted_at_unknown_values as distinct_staff_id_deleted_at_unknown
+from gathered
