@@ -1,5 +1,6 @@
 """The working DuckDB file: one writer, no readers, disposable; what dbt finds in it."""
 
+import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -129,6 +130,7 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
             _mirror(ledger, build, table)
         _write_known_values(build, contracts)
         _write_contracts(build, contracts)
+        _drop_changed_seeds(settings, build)
         staging_state.create(build)
         for contract in contracts.values():
             fingerprint = staging_state.fingerprint(settings.project_dir, contract)
@@ -146,6 +148,22 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
             marks = [part.mark for part in unseen]
             staging_state.expect(build, contract.table, fingerprint, marks)
         build.execute("commit")
+
+
+def _drop_changed_seeds(settings: Settings, build: "DuckDBPyConnection") -> None:
+    """Drop the tables of seed files that have other columns by now: dbt only fills them anew."""
+    held: dict[str, list[str]] = {}
+    for table, column in build.execute(
+        "select table_name, column_name from duckdb_columns() where schema_name = 'seeds'"
+        " order by column_index"
+    ).fetchall():
+        held.setdefault(table, []).append(column)
+    for table, columns in held.items():
+        file = settings.project_dir / "seeds" / f"{table}.csv"
+        if file.exists():
+            with file.open(encoding="utf-8", newline="") as stream:
+                if next(csv.reader(stream), []) != columns:
+                    build.execute(f'drop table seeds."{table}"')
 
 
 def name_snapshot(settings: Settings, snapshot_id: str, run: Run, created_at: datetime) -> None:

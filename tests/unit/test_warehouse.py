@@ -265,3 +265,24 @@ def test_parts_of_a_remote_lake_are_read_through_fsspec(
     remote = load_settings(home=tmp_path, database_url=database_url, lake="memory://lake")
     warehouse.prepare(remote, contracts, run)
     assert reward_ids(remote) == ["1"]
+
+
+def test_a_seed_that_has_other_columns_by_now_is_loaded_anew(
+    settings: Settings, contracts: Contracts, run: Run
+) -> None:
+    warehouse.prepare(settings, contracts, run)
+    with warehouse.open_build(settings) as build:
+        build.execute("create schema seeds")
+        # of an older version, of this one, and of no file
+        build.execute("create table seeds.holidays (day varchar)")
+        build.execute("create table seeds.of_somebody (word varchar)")
+        seed = settings.project_dir / "seeds" / "null_words.csv"
+        same = seed.read_text("utf-8").splitlines()[0].split(",")
+        listed = ", ".join(f"{column} varchar" for column in same)
+        build.execute(f"create table seeds.null_words ({listed})")
+    warehouse.prepare(settings, contracts, run)
+    with warehouse.open_build(settings) as build:
+        tables = build.execute(
+            "select table_name from duckdb_tables() where schema_name = 'seeds' order by 1"
+        ).fetchall()
+    assert tables == [("null_words",), ("of_somebody",)]
