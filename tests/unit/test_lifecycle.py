@@ -171,6 +171,9 @@ def test_who_takes_over_a_used_car_is_an_owner_and_who_passed_it_on_has_left(ben
         pytest.param([lead(tier="Z")], "线索池", "Z", id="unknown-rating"),
         pytest.param([lead(tier="A", created_at=AS_OF)], "流量池", None, id="not-yet-come"),
         pytest.param(
+            [lead(tier="T", updated_at=AS_OF + SECOND)], "孵化池", "T", id="by-a-clock-that-is-fast"
+        ),
+        pytest.param(
             [lead(tier="A"), lead("L2", tier="B", created_at=RECENT)], "孵化池", "B", id="latest"
         ),
         pytest.param(
