@@ -19,7 +19,7 @@ from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.settings import Settings
 from zhongtai.tags import load_tags
 from zhongtai.tags.audiences import audience_version, load_audiences, tags_used_by_audiences
-from zhongtai.tags.bitmaps import count, members, read_one_ids, ready_bitmaps
+from zhongtai.tags.bitmaps import count, members, ready_bitmaps
 from zhongtai.tags.exports import export_audience, list_exports
 from zhongtai.tags.preview import list_overlaps, open_store, preview_condition
 
@@ -164,6 +164,14 @@ def test_examples_tell_nobodys_name_or_number(home: Settings) -> None:
     assert {example["mobile"] for example in found.examples} >= {"+86…0001"}
 
 
+def test_nobody_is_a_selection_too(home: Settings) -> None:
+    with open_store(home) as store:
+        found = preview_condition(store, "source_count > 5 and keen", against="keen")
+    assert (found.users, found.share, found.examples) == (0, 0.0, ())
+    assert found.change
+    assert (found.change.entering, found.change.leaving) == (0, 8)
+
+
 def test_a_word_that_nobody_has_is_noted(home: Settings) -> None:
     with open_store(home) as store:
         found = preview_condition(store, "model in ('ZT3', 'ZT9')")
@@ -191,10 +199,10 @@ def test_bitmaps_of_different_days_line_up(home: Settings) -> None:
     assert (first.size, second.size) == (9, 11)
     before = set(members(first.read("keen")))
     after = set(members(second.read("keen")))
-    assert read_one_ids(home, sorted(before - after)) == ["u_3"]
+    assert [p["one_id"] for p in first.read_persons(sorted(before - after))] == ["u_3"]
     # those that are new come behind all others
     assert sorted(after - before) == [9, 10]
-    assert read_one_ids(home, [9, 10]) == ["u_0", "u_99"]
+    assert [p["one_id"] for p in second.read_persons([10, 9])] == ["u_0", "u_99"]
     assert count(second.everybody) == 10
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from zhongtai.errors import ConfigurationError
 from zhongtai.settings import Settings, load_settings
-from zhongtai.tags.bitmaps import count, members, read_one_ids
+from zhongtai.tags.bitmaps import count, members
 from zhongtai.tags.condition_sql import condition_sql
 from zhongtai.tags.conditions import Column, clauses, names_of, parse_condition
 from zhongtai.tags.preview import Store, open_store
@@ -139,7 +139,7 @@ def by_sql(store: Store, text: str) -> set[str]:
 
 def by_bitmaps(store: Store, text: str) -> set[str]:
     bits = store.find(text)
-    found = set(read_one_ids(store.settings, members(bits)))
+    found = {p["one_id"] for p in store.bitmaps.read_persons(members(bits))}
     assert len(found) == count(bits)
     return found
 

@@ -6,6 +6,7 @@ different days line up. All of it is made from published snapshots, and made ane
 `<home>/published/bitmaps/users.parquet`                      user_seq, one_id; only ever longer
 `<home>/published/bitmaps/<snapshot_id>/bitmaps.parquet`      name, value, users, bits
 `<home>/published/bitmaps/<snapshot_id>/values.parquet`       a row per user_seq, a column per name
+`<home>/published/bitmaps/<snapshot_id>/persons.parquet`      a row per user_seq: who, masked
 """
 
 import fcntl
@@ -22,7 +23,12 @@ from typing import TYPE_CHECKING, Any
 from zhongtai.errors import ZhongtaiError
 from zhongtai.publish.content import literal
 from zhongtai.settings import Settings
-from zhongtai.tags.population import Populace, describe_columns, read_columns
+from zhongtai.tags.population import (
+    Populace,
+    describe_columns,
+    describe_persons,
+    read_columns,
+)
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,10 +42,12 @@ if TYPE_CHECKING:
 EVERYBODY = "everybody"
 IDENTIFIER = "identifier"
 # A text of more values than this is kept as a column: its bitmaps would be many and all but empty.
-_MOST_BITMAPS = 512
+_MOST_BITMAPS = 64
 _COLUMNS_AT_ONCE = 24
 _USERS = "users.parquet"
-_BITS, _VALUES = "bitmaps.parquet", "values.parquet"
+_BITS, _VALUES, _PERSONS = "bitmaps.parquet", "values.parquet", "persons.parquet"
+# Small, for of persons a few rows are read.
+_ROW_GROUP = 4096
 
 
 @dataclass(frozen=True)
@@ -112,6 +120,31 @@ class Bitmaps:
         """The values of a name, one per user_seq; null of whom has none."""
         return self._values.read(columns=[name]).column(0)
 
+    def read_persons(self, numbers: Sequence[int]) -> list[dict[str, Any]]:
+        """one_id and what is shown of these persons, masked, by number."""
+        from pyarrow import parquet
+
+        file = parquet.ParquetFile(self.folder / _PERSONS, memory_map=True)
+        found: list[dict[str, Any]] = []
+        # numbers are given without a gap, so a number says in which group of rows it is
+        for group in sorted({number // _ROW_GROUP for number in numbers}):
+            inside = [n % _ROW_GROUP for n in sorted(set(numbers)) if n // _ROW_GROUP == group]
+            found += file.read_row_group(group).take(inside).to_pylist()
+        return found
+
+    def values_at(self, name: str, numbers: Sequence[int]) -> list[Any]:
+        """What each of these persons has of a name: a value, or of bitmaps a list of values."""
+        if not numbers:
+            return []
+        if name in self.kept_as_columns:
+            return [value.as_py() for value in self.column(name).take(list(numbers))]
+        held = [
+            (value, [bool(bits[n // 64] >> (n % 64) & 1) for n in numbers])
+            for value in self.values_of.get(name, ())
+            for bits in [self.read(name, value).tolist()[: max(numbers, default=0) // 64 + 1]]
+        ]
+        return [[value for value, flags in held if flags[i]] for i in range(len(numbers))]
+
 
 def count(bits: "Bits") -> int:
     """How many persons a bitmap holds."""
@@ -127,6 +160,24 @@ def pack(flags: "NDArray[np.bool_]", words: int) -> "Bits":
     packed = np.zeros(words * 8, np.uint8)
     found = np.packbits(flags, bitorder="little")
     packed[: len(found)] = found
+    return packed.view(np.uint64)
+
+
+def pack_arrow(flags: Any, words: int) -> "Bits":
+    """A bitmap of an Arrow array of flags; what is unknown does not hold."""
+    import numpy as np
+    import pyarrow as pa
+
+    found = flags.combine_chunks() if isinstance(flags, pa.ChunkedArray) else flags
+    if found.offset:
+        return pack(found.fill_null(False).to_numpy(zero_copy_only=False), words)
+    packed = np.zeros(words * 8, np.uint8)
+    valid, data = found.buffers()
+    # Arrow keeps flags as these bitmaps do
+    size = (len(found) + 7) // 8
+    packed[:size] = np.frombuffer(data, np.uint8, size)
+    if valid is not None:
+        packed[:size] &= np.frombuffer(valid, np.uint8, size)
     return packed.view(np.uint64)
 
 
@@ -205,6 +256,7 @@ def _write(settings: Settings, file: Path, folder: Path) -> None:
             engine.execute(f"attach {literal(str(file))} as profiles (read_only)")
             _number_persons(engine, folder.parent / _USERS)
             _write_values(engine, describe_columns(engine), staged)
+            _write_persons(engine, staged / _PERSONS)
         staged.rename(folder)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
@@ -229,6 +281,14 @@ def _number_persons(engine: "DuckDBPyConnection", file: Path) -> None:
     fresh.replace(file)
 
 
+def _write_persons(engine: "DuckDBPyConnection", file: Path) -> None:
+    from pyarrow import parquet
+
+    table = engine.execute(describe_persons(engine)).to_arrow_table()
+    parquet.write_table(table, file, compression="lz4", row_group_size=_ROW_GROUP)
+    file.chmod(0o600)
+
+
 def _write_values(engine: "DuckDBPyConnection", populace: Populace, folder: Path) -> None:
     import numpy as np
     import pyarrow as pa
@@ -245,7 +305,7 @@ def _write_values(engine: "DuckDBPyConnection", populace: Populace, folder: Path
             row = pa.table([[name], [value], [count(bits)], [bits.tobytes()]], schema=schema)
             # a bitmap is read alone, so it is a row group of its own
             writer.write_table(row)
-    parquet.write_table(pa.table(kept), folder / _VALUES, compression="zstd")
+    parquet.write_table(pa.table(kept), folder / _VALUES, compression="lz4")
     for file in folder.iterdir():
         file.chmod(0o600)
 
@@ -314,21 +374,3 @@ def _flags(column: "pa.ChunkedArray") -> "NDArray[np.bool_]":
         column.combine_chunks().fill_null(False).to_numpy(zero_copy_only=False)
     )
     return found
-
-
-def read_one_ids(settings: Settings, numbers: Sequence[int]) -> list[str]:
-    """The one_ids of these numbers, in their order."""
-    from pyarrow import parquet
-
-    file = parquet.ParquetFile(settings.path("published", "bitmaps", _USERS), memory_map=True)
-    first, wanted = 0, sorted(set(numbers))
-    found: dict[int, str] = {}
-    # numbers are given without a gap, so a number says in which group of rows it is
-    for group in range(file.num_row_groups):
-        rows = file.metadata.row_group(group).num_rows
-        inside = [number - first for number in wanted if first <= number < first + rows]
-        if inside:
-            one_ids = file.read_row_group(group, columns=["one_id"]).column(0).take(inside)
-            found |= {first + place: str(o) for place, o in zip(inside, one_ids, strict=True)}
-        first += rows
-    return [found[number] for number in numbers if number in found]

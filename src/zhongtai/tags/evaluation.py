@@ -3,7 +3,7 @@
 from functools import reduce
 from typing import TYPE_CHECKING, Any
 
-from zhongtai.tags.bitmaps import Bitmaps, pack
+from zhongtai.tags.bitmaps import Bitmaps, pack_arrow
 from zhongtai.tags.conditions import And, Compare, Condition, Not, Or
 from zhongtai.tags.population import KNOWN
 
@@ -49,7 +49,7 @@ def _find_known(clause: Compare, bitmaps: Bitmaps) -> "Bits":
     if column.is_personal or column.type == "list":
         return bitmaps.read(column.name, KNOWN)
     if column.name in bitmaps.kept_as_columns:
-        return _pack(bitmaps.column(column.name).is_valid(), bitmaps)
+        return pack_arrow(bitmaps.column(column.name).is_valid(), bitmaps.words)
     if column.type == "boolean":
         return bitmaps.everybody
     return _find_any(bitmaps, column.name, bitmaps.values_of.get(column.name, ()))
@@ -77,12 +77,13 @@ def _compare_column(clause: Compare, bitmaps: Bitmaps) -> "Bits":
             values, value_set=pa.array([o.as_py() for o in operands], values.type)
         )
         found = compute.invert(among) if clause.operator == "not in" else among
-        return _pack(compute.and_(found, values.is_valid()), bitmaps)
+        return pack_arrow(compute.and_(found, values.is_valid()), bitmaps.words)
     if clause.operator == "between":
         low, high = operands
         found = compute.and_(compute.greater_equal(values, low), compute.less_equal(values, high))
-        return _pack(found, bitmaps)
-    return _pack(getattr(compute, _COMPARISONS[clause.operator])(values, operands[0]), bitmaps)
+        return pack_arrow(found, bitmaps.words)
+    found = getattr(compute, _COMPARISONS[clause.operator])(values, operands[0])
+    return pack_arrow(found, bitmaps.words)
 
 
 _COMPARISONS = {
@@ -93,11 +94,3 @@ _COMPARISONS = {
     ">": "greater",
     ">=": "greater_equal",
 }
-
-
-def _pack(flags: Any, bitmaps: Bitmaps) -> "Bits":
-    """Flags of every number as a bitmap; what is unknown does not hold."""
-    import pyarrow as pa
-
-    found = flags.combine_chunks() if isinstance(flags, pa.ChunkedArray) else flags
-    return pack(found.fill_null(False).to_numpy(zero_copy_only=False), bitmaps.words)

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
+from zhongtai.masks import mask_sql
 from zhongtai.publish.content import quoted
 from zhongtai.tags.conditions import Column, Type
 
@@ -42,6 +43,8 @@ _TYPES: Mapping[str, Type] = {
     "VARCHAR": "text",
 }
 KNOWN = "(known)"
+_MASKED = ("name", "mobile")
+_SHOWN = ("province", "city", "lifecycle_stage")
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,14 @@ def read_columns(populace: Populace, names: Sequence[str]) -> str:
     """A query of these columns, one row per number of a person."""
     listed = ", ".join(f"{populace.sql_of[name]} as {quoted(name)}" for name in names)
     return f"select {listed} from {_NUMBERED}"  # noqa: S608  # quoted names
+
+
+def describe_persons(engine: "DuckDBPyConnection") -> str:
+    """A query of what is shown of each number of a person: one_id, and the profile, masked."""
+    there = {name for name, _ in _list_columns(engine, "dim_users")}
+    listed = [f"{mask_sql(f'users.{quoted(c)}')} as {c}" for c in _MASKED if c in there]
+    listed += [f"users.{quoted(c)} as {c}" for c in _SHOWN if c in there]
+    return f"select {', '.join(['one_id', *listed])} from {_NUMBERED}"  # noqa: S608  # quoted names
 
 
 def _type_of_tag(value_type: str) -> Type:

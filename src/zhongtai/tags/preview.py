@@ -10,8 +10,7 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from zhongtai.errors import ConfigurationError, ZhongtaiError
-from zhongtai.masks import mask_sql
-from zhongtai.publish.content import literal, quoted
+from zhongtai.publish.content import literal
 from zhongtai.settings import Settings
 from zhongtai.tags.bitmaps import (
     IDENTIFIER,
@@ -19,7 +18,6 @@ from zhongtai.tags.bitmaps import (
     count,
     count_overlaps,
     members,
-    read_one_ids,
     ready_bitmaps,
 )
 from zhongtai.tags.conditions import Condition, clauses, names_of, parse_condition
@@ -33,8 +31,6 @@ if TYPE_CHECKING:
 
 EXAMPLES = 10
 _FEW_VALUES = 12
-_MASKED = ("name", "mobile")
-_SHOWN = ("province", "city", "lifecycle_stage")
 # The hand-set tag of persons who asked to be left alone.
 DO_NOT_DISTURB = "do_not_disturb"
 # Purposes that need the consent of the person; the only one that is recorded is that to marketing.
@@ -298,24 +294,30 @@ def _list_examples(
     store: Store, condition: Condition, found: "Bits", most: int
 ) -> Iterator[Mapping[str, Any]]:
     """Persons of the selection, names and numbers masked, with what the condition reads."""
-    one_ids = read_one_ids(store.settings, members(found, most)) if most else []
-    if not one_ids:
-        return
+    numbers = members(found, most) if most else []
     columns = store.populace.columns
-    read = [name for name in names_of(condition) if not columns[name].is_personal]
-    shown = dict.fromkeys([*(c for c in _SHOWN if c in columns), *read])
-    listed = [f"{mask_sql(f'users.{quoted(c)}')} as {c}" for c in _MASKED if c in columns]
-    listed += [f"{store.populace.sql_of[name]} as {quoted(name)}" for name in shown]
-    cursor = store.connection.execute(
-        f"select users.one_id, {', '.join(listed)}"  # noqa: S608  # quoted names
-        " from profiles.main.dim_users as users"
-        " left join profiles.main.dim_user_tags as tags on users.one_id = tags.one_id"
-        f" where users.one_id in ({', '.join(literal(one_id) for one_id in one_ids)})"
-        " order by users.one_id"
-    )
-    names = [column[0] for column in cursor.description or ()]
-    for row in cursor.fetchall():
-        yield dict(zip(names, row, strict=True))
+    read = {
+        name: store.bitmaps.values_at(name, numbers)
+        for name in names_of(condition)
+        if not columns[name].is_personal
+    }
+    for place, person in enumerate(store.bitmaps.read_persons(numbers)):
+        values = {
+            name: _show(columns[name].type, values[place])
+            for name, values in read.items()
+            if name not in person
+        }
+        yield person | values
+
+
+def _show(of_type: str, value: Any) -> Any:
+    """A value as it is told: of bitmaps a list of those that hold."""
+    if not isinstance(value, list):
+        return value
+    if of_type == "boolean":
+        return bool(value)
+    words = [word for word in value if word != KNOWN]
+    return words if of_type == "list" else (words[0] if words else None)
 
 
 def _notes(condition: Condition, bitmaps: Bitmaps) -> Iterator[str]:
