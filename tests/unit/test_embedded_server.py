@@ -32,7 +32,7 @@ def name_process(settings: Settings, pid: int | str) -> None:
     file.write_text("\n".join([str(pid), *lines[1:]]))
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1, ""])
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1, ""], ids=["ours", "free", "none"])
 def test_a_pid_that_is_nobodys_or_another_programs_is_no_running_server(
     home: Settings, pid: int | str
 ) -> None:
