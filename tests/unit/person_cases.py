@@ -99,6 +99,8 @@ def resolve_people(
 ) -> Outcome:
     """Resolve the records by key. `owners`: mobile to the name of its known owner."""
     connection = duckdb.connect()
+    # small tables: a second thread costs more than it brings
+    connection.execute("set threads = 1")
     connection.register("people", pa.Table.from_pylist(list(_people(records)), _PEOPLE))
     connection.register("named", pa.Table.from_pylist(list(_evidence(records)), _EVIDENCE))
     rows = [{"value": v, "name": n} for v, n in (owners or {}).items()]

@@ -27,7 +27,7 @@ ATTRIBUTES = (NAME, BIRTH_DATE, VERIFIED_MOBILE)
 ANY_TYPE = "*"
 _OVER_LIMIT = ("drop_edge", "keep_newest", "relationship_only")
 _STATUS = ("edge", "known")
-_NORMALISERS = ("as delivered", "lower case", "upper case", "E.164")
+_NORMALISERS = ("as delivered", "lower case", "upper case", "e-mail", "E.164")
 _HINT = "docs/identity.md describes every column"
 
 
@@ -39,7 +39,8 @@ class IdentifierType:
     one value before it is a hub; None is no limit. A value that nobody used for `window_days` may
     have gone to somebody else. `parent`: taking back the parent's value takes back this one too.
     `contradicted_by` names the types and attributes that refuse a link made by this type; those
-    of a single-valued type contradict every link.
+    of a single-valued type contradict every link. What `parent`, `scope` and `normaliser` say is
+    done to the evidence before it comes here.
     """
 
     name: str

@@ -15,8 +15,6 @@ _COMPOUND = frozenset(
     )
 )
 _HAN = re.compile(r"^[\u3400-\u9fff\U00020000-\U0003ffff]+$")
-# Cells are cut at 30 characters, so a long name may be the beginning of a longer one.
-_CUT_FROM = 29
 
 Sound = Callable[[str], Sequence[str]]
 
@@ -39,9 +37,6 @@ def names_agree(left: str, right: str, sound: Sound = list) -> bool:
     if left == right or not is_full_name(left) or not is_full_name(right):
         return True
     if left.startswith(right) or right.startswith(left):
-        return True
-    shorter = min(len(left), len(right))
-    if shorter >= _CUT_FROM and left[:shorter] == right[:shorter]:
         return True
     return _spoken(left, sound) == _spoken(right, sound)
 

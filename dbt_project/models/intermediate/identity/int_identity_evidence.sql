@@ -22,20 +22,34 @@ with
         {% endfor %}
     ),
 
+    -- in the spelling, and within the scope, that the type declares
     named as (
         select
             d.source,
             d.entity,
             d.record_key,
             d.identifier_type,
-            d.identifier_scope,
-            coalesce(h.mobile, d.identifier_value) as identifier_value,
+            case
+                when declared.scope is null then '' else d.identifier_scope
+            end as identifier_scope,
+            case
+                when h.mobile is not null
+                then h.mobile
+                when declared.normaliser in ('e-mail', 'lower case')
+                then lower(d.identifier_value)
+                when declared.normaliser = 'upper case'
+                then upper(d.identifier_value)
+                else d.identifier_value
+            end as identifier_value,
             d.reason,
             d.is_verified,
             d.first_seen_at,
             d.last_seen_at,
-            d.record_count
+            d.record_count,
+            declared.priority,
+            declared.status
         from delivered as d
+        inner join {{ ref("identifiers") }} as declared using (identifier_type)
         left join
             {{ ref("int_identity_hashes") }} as h
             on d.identifier_type = 'mobile'
@@ -65,11 +79,10 @@ with
     judged as (
         select
             n.*,
-            declared.priority,
             case
                 when n.reason is not null
                 then n.reason
-                when declared.status <> 'edge'
+                when n.status <> 'edge'
                 then 'type_not_linking'
                 -- several accounts on one device or browser: none of them is its owner
                 when
@@ -91,7 +104,6 @@ with
                 then 'typed_number'
             end as refusal
         from named as n
-        inner join {{ ref("identifiers") }} as declared using (identifier_type)
         left join
             subjects as s
             on n.source = s.source

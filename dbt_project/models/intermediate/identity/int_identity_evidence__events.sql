@@ -9,11 +9,13 @@ with
     tidied as (
         select
             n.*,
+            d.normaliser,
             case
-                when identifier_type in ('mobile', 'email')
+                when d.normaliser in ('E.164', 'e-mail')
                 then {{ tidy_text("identifier_value") }}
             end as contact
         from {{ ref("int_identity_names") }} as n
+        inner join {{ ref("identifiers") }} as d using (identifier_type)
     ),
 
     cleaned as (
@@ -23,11 +25,11 @@ with
             identifier_type,
             identifier_scope,
             case
-                when identifier_type = 'mobile' and {{ is_digest("contact") }}
+                when normaliser = 'E.164' and {{ is_digest("contact") }}
                 then lower(contact)
-                when identifier_type = 'mobile'
+                when normaliser = 'E.164'
                 then {{ clean_mobile("contact") }}
-                when identifier_type = 'email'
+                when normaliser = 'e-mail'
                 then {{ clean_email("contact") }}
                 else identifier_value
             end as identifier_value,

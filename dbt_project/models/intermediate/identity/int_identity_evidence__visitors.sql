@@ -11,9 +11,16 @@ with
     ),
 
     cleaned as (
-        select t.*, {{ clean_mobile("contact") }} as phone
+        select
+            t.*,
+            case
+                when d.normaliser = 'E.164'
+                then {{ clean_mobile("contact") }}
+                else t.mobile
+            end as phone
         from tidied as t
         cross join words
+        inner join {{ ref("identifiers") }} as d on d.identifier_type = 'mobile'
     ),
 
     named as (
