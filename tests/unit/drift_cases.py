@@ -150,6 +150,8 @@ _SUBJECT = "split_part(entity, '.', 1) as source, split_part(entity, '.', 2) as 
 _TABLES = (
     "create schema intermediate",
     "create schema meta",
+    "create schema seeds",
+    "create table seeds.holidays (date date)",
     "create table subjects (entity varchar, record_key varchar, first_seen_at timestamp,"
     " last_seen_at timestamp, name varchar)",
     "create table namings (entity varchar, record_key varchar, identifier_type varchar,"
@@ -224,7 +226,7 @@ class World:
         """The same world once more, whose next day may be another one."""
         copy = replace(self, connection=duckdb.connect(), population=Population(99 + self.day))
         copy.population.born = self.population.born
-        for table in ("subjects", "namings", "meta.deliveries"):
+        for table in ("subjects", "namings", "meta.deliveries", "seeds.holidays"):
             rows = self.connection.execute(f"select * from {table}").to_arrow_table()
             copy.connection.register("rows_in", rows)
             copy.connection.execute(f"insert into {table} select * from rows_in")
@@ -279,11 +281,11 @@ class World:
             self.connection, previous / "record_map.parquet" if previous else None, run.run_id
         ) | measures.measure_deliveries(self.connection, self.past.last)
         found = measures.complete(found, self.past.last)
-        weekday = history.weekday_of(as_of)
+        day = bands.Day(history.weekday_of(as_of), measures.is_after_holiday(self.connection))
         out = []
         if self.past.snapshots >= judgement.LEAST_HISTORY:
-            out = judgement.find_deviations(LIMITS, found, self.past, weekday)
-        young = judgement.find_deviations(LIMITS, found, self.past, weekday, young=True)
+            out = judgement.find_deviations(LIMITS, found, self.past, day)
+        young = judgement.find_deviations(LIMITS, found, self.past, day, young=True)
         held = [*judgement.find_excesses(LIMITS, found), *map(str, out)]
         driving = drivers.find_drivers(self.connection) if held else []
         return Verdict(held, [str(one) for one in young], found, driving)

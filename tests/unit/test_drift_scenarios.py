@@ -224,6 +224,42 @@ def test_a_source_that_brings_nothing_for_days_is_held(world: World) -> None:
     assert any(told.startswith("silent_hours.website.visits") for told in quiet[3].held)
 
 
+def rest(world: World, days: int) -> None:
+    """The next days are public holidays; their export is built on the mornings after."""
+    for day in range(days):
+        world.connection.execute(
+            "insert into seeds.holidays values (?)",
+            [(world.as_of + timedelta(days=day - 1)).date()],
+        )
+
+
+def test_a_week_of_holidays_with_empty_files_or_none_is_not_held(world: World) -> None:
+    rest(world, 7)
+    told = []
+    for _ in range(7):
+        quiet = [row for row in ordinary(world) if row.entity not in {"crm.leads", "app.events"}]
+        world.add(quiet, ("crm.leads",))
+        told.append(world.judge())
+        world.publish(told[-1])
+    world.add(ordinary(world))
+    assert [verdict.held for verdict in [*told, world.judge()]] == [[]] * 8
+
+
+def test_an_empty_file_days_after_a_holiday_is_held(world: World) -> None:
+    rest(world, 1)
+    for expected in ([], [], ["rows.crm.leads"]):
+        world.add(lose_rows(ordinary(world)), ("crm.leads",))
+        verdict = world.judge()
+        assert [told.split()[0] for told in verdict.held if told.startswith("rows.")] == expected
+        world.publish(verdict)
+
+
+def test_a_holiday_hides_no_other_disaster(world: World) -> None:
+    rest(world, 1)
+    world.add(flood_placeholder(ordinary(world)))
+    assert any(told.startswith("inflow.crm.leads") for told in world.judge().held)
+
+
 def test_a_source_whose_records_are_gone_is_held(world: World) -> None:
     world.connection.execute("delete from subjects where entity = 'crm.contacts'")
     world.connection.execute("delete from namings where entity = 'crm.contacts'")

@@ -138,6 +138,7 @@ _TABLES = (
     "create table identity.refused_links (reason varchar)",
     "create table identity.shared_values (identifier_type varchar, identifier_scope varchar,"
     " identifier_value varchar, sharing varchar)",
+    "create table seeds.holidays (date date)",
     "create table seeds.identifiers (identifier_type varchar, max_holders integer,"
     " because varchar)",
     "insert into seeds.identifiers values ('mobile', 5, 'held by one person')",

@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from zhongtai.quality.drift.bands import Day
 from zhongtai.quality.drift.drivers import Driver, find_drivers
 from zhongtai.quality.drift.history import History, load_history, record, weekday_of
 from zhongtai.quality.drift.judgement import (
@@ -17,6 +19,7 @@ from zhongtai.quality.drift.measures import (
     FIXED,
     Measures,
     complete,
+    is_after_holiday,
     list_changed_rules,
     measure_deliveries,
     measure_identity,
@@ -25,6 +28,9 @@ from zhongtai.quality.drift.measures import (
 )
 from zhongtai.quality.drift.tags import measure_tags
 from zhongtai.quality.results import Check, Evidence, Finding, OwnCheck
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
 
 __all__ = ["CHECKS", "SUITE", "Comparison", "compare", "record"]
 
@@ -38,7 +44,7 @@ class Comparison:
     limits: Limits
     measures: Measures
     history: History
-    weekday: int
+    day: Day
     drivers: tuple[Driver, ...] = ()
 
     @property
@@ -55,7 +61,7 @@ class Comparison:
 
     def deviations(self, *, young: bool = False) -> list[Deviation]:
         """What is outside its band; with `young` what has no band yet and is far off even so."""
-        return find_deviations(self.limits, self.measures, self.history, self.weekday, young=young)
+        return find_deviations(self.limits, self.measures, self.history, self.day, young=young)
 
 
 def compare(evidence: Evidence) -> Comparison:
@@ -73,13 +79,15 @@ def compare(evidence: Evidence) -> Comparison:
         **measure_deliveries(warehouse, history.last),
         **measure_rules(warehouse),
     }
-    day = warehouse.execute("select as_of at time zone 'UTC' from meta.run_context").fetchone()
-    found = Comparison(
-        limits, complete(measures, history.last), history, weekday_of(day[0]) if day else 0
-    )
+    found = Comparison(limits, complete(measures, history.last), history, _day_of(warehouse))
     if found.excesses or found.deviations():
         return replace(found, drivers=tuple(find_drivers(warehouse)))
     return found
+
+
+def _day_of(warehouse: "DuckDBPyConnection") -> Day:
+    row = warehouse.execute("select as_of at time zone 'UTC' from meta.run_context").fetchone()
+    return Day(weekday_of(row[0]) if row else 0, is_after_holiday(warehouse))
 
 
 def _previous_map(evidence: Evidence, history: History) -> Path | None:

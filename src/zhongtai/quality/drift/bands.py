@@ -29,7 +29,7 @@ class Rule:
     for what each snapshot brings anew, learned by weekday. `scale`: "ratio" gives the widths as
     factors, "difference" as differences. The band is never narrower than `least` nor wider than
     `most`, and a difference of up to `ignore` is never drift. With `side` "above" nothing
-    is too low.
+    is too low; where it `may_rest`, nothing is on a public holiday.
     """
 
     compare: Compare
@@ -38,6 +38,7 @@ class Rule:
     most: float
     ignore: float = 0.0
     side: Side = "both"
+    may_rest: bool = False
 
     def spread(self, value: float) -> float:
         """The value on the scale on which widths are added."""
@@ -61,6 +62,14 @@ class Seen:
 
 
 @dataclass(frozen=True)
+class Day:
+    """What a snapshot is judged by: its weekday, and whether it may tell of a public holiday."""
+
+    weekday: int
+    is_holiday: bool = False
+
+
+@dataclass(frozen=True)
 class Band:
     """What is expected, both ends included, and the value that it lies around."""
 
@@ -73,8 +82,8 @@ class Band:
         return self.low <= value <= self.high
 
 
-def learn_band(rule: Rule, history: Sequence[Seen], weekday: int, *, widest: bool = False) -> Band:
-    """The band for a value of `weekday` after `history`, the newest first and not empty.
+def learn_band(rule: Rule, history: Sequence[Seen], day: Day, *, widest: bool = False) -> Band:
+    """The band for a value of `day` after `history`, the newest first and not empty.
 
     With `widest` nothing is learned but the middle: the band is as wide as it may ever be.
     """
@@ -87,7 +96,7 @@ def learn_band(rule: Rule, history: Sequence[Seen], weekday: int, *, widest: boo
         # what was left lately may be returned to
         expected = [around, *(one.value for one in history[:_LATELY])]
     else:
-        alike = [one for one in history if one.weekday == weekday]
+        alike = [one for one in history if one.weekday == day.weekday]
         is_known = len(alike) >= _ENOUGH_OF_A_WEEKDAY
         chosen = alike if is_known else history
         values = [rule.spread(one.value) for one in chosen]
@@ -98,7 +107,7 @@ def learn_band(rule: Rule, history: Sequence[Seen], weekday: int, *, widest: boo
         expected = [around, *([] if is_known else likely)]
     return Band(
         -math.inf
-        if rule.side == "above"
+        if rule.side == "above" or (rule.may_rest and day.is_holiday)
         else min(rule.gather(low), around - rule.ignore, *expected),
         max(rule.gather(high), around + rule.ignore, *expected),
         around,

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from zhongtai.quality.drift.bands import Band, learn_band
+from zhongtai.quality.drift.bands import Band, Day, learn_band
 from zhongtai.quality.drift.history import History
 from zhongtai.quality.drift.limits import Limits
 from zhongtai.quality.drift.measures import Measures
@@ -45,28 +45,28 @@ def find_excesses(limits: Limits, measures: Measures) -> list[str]:
 
 
 def find_deviations(
-    limits: Limits, measures: Measures, history: History, weekday: int, *, young: bool = False
+    limits: Limits, measures: Measures, history: History, day: Day, *, young: bool = False
 ) -> list[Deviation]:
-    """The measures that are outside their bands.
+    """The measures of a day that are outside their bands.
 
     With `young` those that have too little history for a band of their own, held against the
     widest that they may ever have, else those that have enough.
     """
     return [
         deviation
-        for deviation in _list_deviations(limits, measures, history, weekday, young)
+        for deviation in _list_deviations(limits, measures, history, day, young)
         if not deviation.band.holds(deviation.value)
     ]
 
 
 def _list_deviations(
-    limits: Limits, measures: Measures, history: History, weekday: int, young: bool
+    limits: Limits, measures: Measures, history: History, day: Day, young: bool
 ) -> Iterator[Deviation]:
     for name, value in measures.items():
         rule, values = limits.rule_of(name), history.values.get(name, [])
         is_young = min(len(values), history.snapshots) < LEAST_HISTORY
         if rule and len(values) >= _LEAST_TO_WARN and is_young == young:
-            yield Deviation(name, value, learn_band(rule, values, weekday, widest=young))
+            yield Deviation(name, value, learn_band(rule, values, day, widest=young))
 
 
 def say(deviations: Sequence[Deviation]) -> list[str]:

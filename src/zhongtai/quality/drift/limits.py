@@ -12,7 +12,7 @@ from zhongtai.settings import Settings
 
 _HINT = "expectations/drift.yml holds the limits, each with its reason"
 
-_BAND = ("measures", "compare", "scale", "least", "most", "ignore", "side", "because")
+_BAND = ("measures", "compare", "scale", "least", "most", "ignore", "side", "may_rest", "because")
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ def _read_rule(part: Section) -> Rule:
         most=most,
         ignore=_number(part, "ignore") if "ignore" in part else 0.0,
         side=cast("Side", part.choice("side", ("both", "above"))) if "side" in part else "both",
+        may_rest=part.flag("may_rest") if "may_rest" in part else False,
     )
 
 

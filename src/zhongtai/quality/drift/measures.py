@@ -98,6 +98,33 @@ left join (
 """,
 )
 
+# Days of rest are no silence. Days are those of China.
+_DELIVERED = """
+select
+    source || '.' || entity,
+    files,
+    rows_in,
+    epoch(as_of - last_at) / 3600 - 24 * (
+        select count(*)
+        from seeds.holidays
+        where date > (last_at + interval 8 hour)::date and date < (as_of + interval 8 hour)::date
+    ),
+from (
+    select source, entity, count(*) as files, sum(rows_in) as rows_in, max(delivered_at) as last_at
+    from meta.deliveries
+    where status = 'loaded'
+    group by source, entity
+)
+cross join meta.run_context
+order by all
+"""
+_IS_AFTER_HOLIDAY = """
+select count(*) > 0
+from seeds.holidays
+cross join meta.run_context
+where
+    date between (as_of + interval 8 hour)::date - 1 and (as_of + interval 8 hour)::date
+"""
 _METRICS = {
     "metrics.leads_created": "select sum(leads_created) from metrics.metrics_lead_funnel_daily",
     "metrics.leads_valid": "select sum(leads_valid) from metrics.metrics_lead_funnel_daily",
@@ -172,16 +199,21 @@ def measure_deliveries(connection: "DuckDBPyConnection", last: Mapping[str, floa
     `last` are the measures of the last published snapshot.
     """
     found: Measures = {}
-    for entity, files, rows, silent in connection.execute(
-        "select source || '.' || entity, count(*), sum(rows_in),"
-        " epoch((select as_of from meta.run_context) - max(delivered_at)) / 3600"
-        " from meta.deliveries where status = 'loaded' group by source, entity order by all"
-    ).fetchall():
+    for entity, files, rows, silent in connection.execute(_DELIVERED).fetchall():
         found[f"files.{entity}"], found[f"delivered.{entity}"] = float(files), float(rows)
         found[f"silent_hours.{entity}"] = max(float(silent), 0.0)
         if last and files > last.get(f"files.{entity}", 0.0):
             found[f"rows.{entity}"] = max(rows - last.get(f"delivered.{entity}", 0.0), 0.0)
     return found
+
+
+def is_after_holiday(connection: "DuckDBPyConnection") -> bool:
+    """Whether a public holiday of seeds/holidays.csv may be what was delivered last.
+
+    A day is exported on its evening or on the next morning.
+    """
+    row = connection.execute(_IS_AFTER_HOLIDAY).fetchone()
+    return bool(row and row[0])
 
 
 def measure_rules(connection: "DuckDBPyConnection") -> Measures:
