@@ -20,6 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from benchmarks.old_workbook import write_old_workbook
 from zhongtai.contracts import Contract, load_contracts
 from zhongtai.landing import Delivery, LandedFile, LandingZone
 from zhongtai.runs import Run
@@ -27,10 +28,17 @@ from zhongtai.settings import load_settings
 
 PROJECT = Path(__file__).resolve().parents[1]
 AS_OF = datetime(2026, 4, 1, tzinfo=UTC)
-SUFFIXES = {
-    "events": ".jsonl", "events_gz": ".jsonl.gz", "pages": ".csv.gz", "orders": ".xlsx",
-    "adf": ".xml",
-}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Format:
+    """A format that sources deliver: in which file, and how many rows of it fill one."""
+
+    description: str
+    entity: str
+    suffix: str
+    write: "Callable[[Contract, Path, Path, int], str]"
+    share: int = 1
 
 
 @dataclass(frozen=True)
@@ -51,21 +59,13 @@ class Case:
 
 
 def make_cases(folder: Path, rows: int, names: list[str]) -> Iterator[Case]:
-    """The files of every format, with `rows` rows (a tenth of that for workbooks and XML)."""
+    """The files of every format, with `rows` rows or the share of them that fits into one."""
     contracts = load_contracts(PROJECT)
-    makers: dict[str, tuple[str, Callable[..., str], int]] = {
-        "events": ("app.events", write_events, rows),
-        "events_gz": ("app.events", write_packed_events, rows),
-        "leads": ("crm.leads", write_leads, rows),
-        "pages": ("website.pages", write_pages, rows),
-        "orders": ("dms.orders", write_orders, rows // 5),
-        "adf": ("crm.adf_leads", write_adf, rows // 10),
-    }
-    for name in names or makers:
-        entity, write, count = makers[name]
-        contract = contracts[entity]
-        delivered = folder / f"{name}{SUFFIXES.get(name, '.csv')}"
-        floor = write(contract, delivered, folder / f"{name}.clean", count)
+    for name in names or FORMATS:
+        made = FORMATS[name]
+        contract, count = contracts[made.entity], rows // made.share
+        delivered = folder / f"{name}{made.suffix}"
+        floor = made.write(contract, delivered, folder / f"{name}.clean", count)
         yield Case(name, contract, delivered, floor, count)
 
 
@@ -144,6 +144,21 @@ def write_leads(contract: Contract, delivered: Path, clean: Path, rows: int) -> 
     return floor
 
 
+def write_services(contract: Contract, delivered: Path, clean: Path, rows: int) -> str:
+    """GBK with quotes where they are needed."""
+    floor = write_clean(contract, clean, rows)
+    delivered.write_bytes(clean.read_text("utf-8").encode("gbk"))
+    return floor
+
+
+def write_spreadsheet_text(contract: Contract, delivered: Path, clean: Path, rows: int) -> str:
+    """UTF-16 with tabs, as a spreadsheet saves its text."""
+    floor = write_clean(contract, clean, rows)
+    with delivered.open("w", encoding="utf-16", newline="") as file:
+        csv.writer(file, delimiter="\t").writerows(records(contract, rows))
+    return floor
+
+
 def write_pages(contract: Contract, delivered: Path, clean: Path, rows: int) -> str:
     """Gzipped, every field quoted, quotes escaped by a backslash."""
     lines: list[str] = []
@@ -163,15 +178,31 @@ def write_orders(contract: Contract, delivered: Path, clean: Path, rows: int) ->
     floor = write_clean(contract, clean, rows)
     book = xlsxwriter.Workbook(str(delivered))
     sheet = book.add_worksheet("订单")
-    kinds = [column.type for column in contract.columns]
-    for number, values in enumerate(records(contract, rows)):
+    for number, values in enumerate(cells(contract, rows)):
         for place, value in enumerate(values):
-            if number and value and kinds[place] in ("yuan", "num"):
-                sheet.write_number(number, place, float(value))
+            if isinstance(value, float):
+                sheet.write_number(number, place, value)
             elif value:
                 sheet.write_string(number, place, value)
     book.close()
     return floor
+
+
+def write_old_orders(contract: Contract, delivered: Path, clean: Path, rows: int) -> str:
+    """A workbook as spreadsheet programs before 2007 wrote it."""
+    floor = write_clean(contract, clean, rows)
+    write_old_workbook(delivered, "订单", cells(contract, rows), len(contract.columns))
+    return floor
+
+
+def cells(contract: Contract, rows: int) -> Iterator[list[str | float]]:
+    """The same rows with numbers as numbers."""
+    is_number = [column.type in ("yuan", "num") for column in contract.columns]
+    for number, values in enumerate(records(contract, rows)):
+        yield [
+            float(value) if number and value and is_number[place] else value
+            for place, value in enumerate(values)
+        ]
 
 
 def write_adf(contract: Contract, delivered: Path, clean: Path, rows: int) -> str:
@@ -188,6 +219,20 @@ def write_adf(contract: Contract, delivered: Path, clean: Path, rows: int) -> st
     )
     delivered.write_text(f'<?ADF VERSION="1.0"?>\n<adf>{"".join(prospects)}</adf>', "utf-8")
     return floor
+
+
+FORMATS = {
+    "events": Format("jsonl", "app.events", ".jsonl", write_events),
+    "events_gz": Format("jsonl.gz", "app.events", ".jsonl.gz", write_packed_events),
+    "leads": Format("csv gb18030", "crm.leads", ".csv", write_leads),
+    "services": Format("csv gbk", "dms.service_orders", ".csv", write_services),
+    "leads_utf16": Format("utf-16 with tabs", "crm.leads", ".csv", write_spreadsheet_text),
+    "pages": Format("csv gz quoted", "website.pages", ".csv.gz", write_pages),
+    "orders": Format("xlsx", "dms.orders", ".xlsx", write_orders, 5),
+    # a sheet of the old kind ends at 65,536 rows
+    "old_orders": Format("xls", "dms.orders", ".xls", write_old_orders, 5),
+    "adf": Format("adf", "crm.adf_leads", ".xml", write_adf, 10),
+}
 
 
 def run_floor(case: Case, target: Path) -> None:

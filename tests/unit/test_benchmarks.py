@@ -15,6 +15,7 @@ from benchmarks import tags
 from benchmarks.measurements import Breakdown, Measurement
 from benchmarks.pipeline import Stopwatch, hold_back, prepare_floor, read_with_duckdb
 from benchmarks.report import Circumstances, describe_circumstances, keep_part, render_page
+from zhongtai.contracts import load_contracts
 
 
 def measurement(seconds: float, budget: float | None, peak: float | None = None) -> Measurement:
@@ -33,6 +34,16 @@ def measurement(seconds: float, budget: float | None, peak: float | None = None)
 )
 def test_time_and_memory_are_judged_by_their_budgets(row: Measurement, verdict: str) -> None:
     assert row.verdict == verdict
+
+
+def test_every_format_that_sources_deliver_is_measured() -> None:
+    assert {one.description for one in bench.ingest.FORMATS.values()} == {
+        "jsonl", "jsonl.gz", "csv gbk", "csv gb18030", "csv gz quoted", "utf-16 with tabs",
+        "xlsx", "xls", "adf",
+    }  # fmt: skip
+    contracts = load_contracts(Path(__file__).parents[2])
+    measured = {contracts[one.entity].format for one in bench.ingest.FORMATS.values()}
+    assert measured == {contract.format for contract in contracts.values()}
 
 
 def test_explaining_is_measured_against_what_a_person_waits_for() -> None:
