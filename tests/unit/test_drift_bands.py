@@ -70,7 +70,7 @@ def test_a_quiet_weekday_is_judged_by_its_own_kind() -> None:
 
 
 def test_on_a_holiday_nothing_may_come_but_not_too_much() -> None:
-    usual, holiday = seen(*[1000] * 60), Day(2, is_holiday=True)
+    usual, holiday = seen(*[1000] * 12, weekday=2), Day(2, is_holiday=True)
     resting = replace(COUNTS, may_rest=True)
     assert learn_band(resting, usual, holiday).holds(0)
     assert not learn_band(resting, usual, holiday).holds(20_000)

@@ -11,6 +11,10 @@ import numpy as np
 import pyarrow as pa
 
 ROWS_PER_GRID = 16384
+# The header is looked for before anything is read, so the first grid is small.
+_ROWS_OF_FIRST_GRID = 64
+# From here on a number has more digits than a spreadsheet keeps.
+_MOST_WHOLE = 1e15
 BASE_1900 = np.datetime64("1899-12-30", "ms")
 BASE_1904 = np.datetime64("1904-01-01", "ms")
 _MS_PER_DAY = 86_400_000
@@ -39,22 +43,40 @@ def read_grids(rows: Any) -> Iterator[Grid]:
     """Grids of a sheet that python-calamine has read; it leaves unused columns at the left out."""
     lines = rows.iter_rows()
     unused = rows.start[1] if rows.start else 0
-    number = 1
-    while block := list(islice(lines, ROWS_PER_GRID)):
+    number, size = 1, _ROWS_OF_FIRST_GRID
+    while block := list(islice(lines, size)):
         columns = [pa.array([""] * len(block), pa.string())] * unused
         is_number: list[Any] = [None] * unused
         for cells in zip(*block, strict=True):
-            is_text = set(map(type, cells)) == {str}
-            texts = cells if is_text else [cell_text(cell) for cell in cells]
-            columns.append(pa.array(texts, pa.string()))
-            is_number.append(None if is_text else _find_numbers(cells))
+            texts, are_numbers = _read_column(cells)
+            columns.append(texts)
+            is_number.append(are_numbers)
         yield Grid(np.arange(number, number + len(block), dtype=np.int64), columns, is_number)
-        number += len(block)
+        number, size = number + len(block), ROWS_PER_GRID
 
 
-def _find_numbers(cells: Sequence[Any]) -> Any:
-    kinds = [type(cell) in (float, int) for cell in cells]
-    return np.array(kinds, bool) if any(kinds) else None
+def _read_column(cells: Sequence[Any]) -> tuple[Any, Any]:
+    """The cells as texts, and which are numbers (None: none is)."""
+    kinds = set(map(type, cells))
+    if kinds == {str}:
+        return pa.array(cells, pa.string()), None
+    is_number = np.array([type(cell) in (float, int) for cell in cells], bool)
+    if kinds <= {float, str}:
+        whole = np.array([cell for cell in cells if type(cell) is float])
+        if np.all((whole % 1 == 0) & (np.abs(whole) < _MOST_WHOLE)):
+            return _join_whole(whole, cells, is_number), is_number
+    texts = pa.array([cell_text(cell) for cell in cells], pa.string())
+    return texts, is_number if is_number.any() else None
+
+
+def _join_whole(whole: Any, cells: Sequence[Any], is_number: Any) -> Any:
+    """The texts of whole numbers and of the cells that are texts, in their order."""
+    numbers = pa.array(whole.astype(np.int64)).cast(pa.string())
+    texts = pa.array([cell for cell in cells if type(cell) is str], pa.string())
+    places = np.empty(len(cells), np.int64)
+    places[is_number] = np.arange(len(numbers))
+    places[~is_number] = len(numbers) + np.arange(len(texts))
+    return pa.concat_arrays([numbers, texts]).take(pa.array(places))
 
 
 def cell_text(cell: Any) -> str:
@@ -65,7 +87,11 @@ def cell_text(cell: Any) -> str:
         return "TRUE" if cell else "FALSE"
     if isinstance(cell, float | int):
         # a spreadsheet keeps 15 digits
-        return f"{Decimal(f'{cell:.15g}'):f}" if cell % 1 or abs(cell) >= 1e15 else str(int(cell))
+        return (
+            f"{Decimal(f'{cell:.15g}'):f}"
+            if cell % 1 or abs(cell) >= _MOST_WHOLE
+            else str(int(cell))
+        )
     if isinstance(cell, date | time | timedelta):
         return _time_text(cell)
     return "" if cell is None else str(cell)

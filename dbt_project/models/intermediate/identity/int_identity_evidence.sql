@@ -1,5 +1,7 @@
 -- Grain: one row per source record and identifier value that it names.
 -- The star edges of identity resolution: only rows with is_edge may link records.
+{% set naming = "source, entity, record_key, identifier_type, identifier_scope, identifier_value" %}
+
 with
     delivered as (
         {% for part in ["events", "visitors", "records"] %}
@@ -114,12 +116,7 @@ with
     -- a value may be named twice by one record: once as an edge is enough
     merged as (
         select
-            source,
-            entity,
-            record_key,
-            identifier_type,
-            identifier_scope,
-            identifier_value,
+            {{ naming }},
             priority,
             min(refusal) as reason,
             count(*) > count(refusal) as is_edge,
@@ -131,23 +128,11 @@ with
             max(last_seen_at) as last_seen_at,
             sum(record_count) as record_count
         from judged
-        group by
-            source,
-            entity,
-            record_key,
-            identifier_type,
-            identifier_scope,
-            identifier_value,
-            priority
+        group by {{ naming }}, priority
     )
 
 select
-    source,
-    entity,
-    record_key,
-    identifier_type,
-    identifier_scope,
-    identifier_value,
+    {{ naming }},
     priority,
     is_edge,
     is_verified,
