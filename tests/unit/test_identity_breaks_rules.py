@@ -7,7 +7,16 @@ from typing import Any
 import pytest
 from person_cases import DECLARED, Named, Outcome, Person, record, resolve_people
 
-from zhongtai.identity import clusters, components, evidence, guards, leftovers, names, settlement
+from zhongtai.identity import (
+    clusters,
+    components,
+    descriptions,
+    evidence,
+    guards,
+    leftovers,
+    names,
+    settlement,
+)
 
 HUB = "mobile:+8613000000009"
 PROVEN = Named("mobile", "+8613000000009", is_verified=True)
@@ -170,7 +179,7 @@ RULES: Mapping[str, Rule] = {
     "whose car it is matches nobody": Rule(
         {"owner": namesakes(**KNOWN), "survey": record(hint="欧阳若曦", **KNOWN)},
         lambda found: not found.together("owner", "survey"),
-        reading(leftovers, "_PLACE_CLUSTERS", "and n.is_own_name", ""),
+        reading(descriptions, "_PLACE_CLUSTERS", "and n.is_own_name", ""),
     ),
     "a name of several persons matches nobody by town alone": Rule(
         {
@@ -179,7 +188,7 @@ RULES: Mapping[str, Rule] = {
             "namesake": namesakes(birth_date="1961-07-08", dealer_code="D7"),
         },
         lambda found: not found.together("known", "lead"),
-        reading(leftovers, "_COUNT_NAMESAKES", "having count(*) > 1", "having count(*) > 99"),
+        reading(descriptions, "_FIND_NAMESAKES", "having count(*) > 1", "having count(*) > 99"),
     ),
     "who has another identity card is another person, however alike": Rule(
         {
@@ -187,7 +196,7 @@ RULES: Mapping[str, Rule] = {
             for number in (1, 2)
         },
         lambda found: not found.together("1", "2"),
-        reading(leftovers, "_SEPARATE", "t.max_values = 1", "false"),
+        reading(descriptions, "_SEPARATE", "t.max_values = 1", "false"),
     ),
     "who proved another phone is another person, however alike": Rule(
         {
@@ -198,14 +207,14 @@ RULES: Mapping[str, Rule] = {
             for number in range(2)
         },
         lambda found: not found.together("0", "1"),
-        reading(leftovers, "_SEPARATE", "where f.is_verified and", "where false and"),
+        reading(descriptions, "_SEPARATE", "where f.is_verified and", "where false and"),
     ),
     "a shop's phone says nothing about who is alike": Rule(
         visits(HUB) | {key: record(HUB, name="欧阳若曦", gender="女") for key in "ab"},
         lambda found: not found.together("a", "b"),
         reading(
-            leftovers, "_LIST_MOBILES",
-            "and {value_hash} not in (select value_hash from identity_hubs)", "",
+            descriptions, "_LIST_KNOWN",
+            "where e.value_hash not in (select value_hash from identity_state.hubs)", "",
         ),
     ),
     "who was told apart stays apart": Rule(
