@@ -41,6 +41,7 @@ drawn as (
         pow((hash(person, 2) % 1000003) / 1000003, 1.5) as first,
         pow((hash(person, 3) % 1000003) / 1000003, 1.5) as second,
         floor(300 * pow((hash(person, 4) % 1000003) / 1000003, 2.5))::integer as town,
+        130 + hash(person, 17) % 60 as series,
         lpad((hash(person, 5) % 100000000)::varchar, 8, '0') as number,
     from people
 )
@@ -54,18 +55,18 @@ select
             else ''
         end as name,
     case
-        when hash(i, 8) % 10 < 4 then ['+86138' || number]
-        when hash(i, 8) % 10 < 7 then ['138****' || number[-4:]]
+        when hash(i, 8) % 10 < 4 then ['+86' || series || number]
+        when hash(i, 8) % 10 < 7 then [series || '****' || number[-4:]]
     end as mobiles,
     case
         when hash(i, 9) % 10 < 4 then date '1950-01-01' + (hash(person, 10) % 20000)::integer
     end as birth_date,
     case when hash(i, 11) % 10 < 8 then if(hash(person, 12) % 2 = 0, '男', '女') end as gender,
-    'P' || (town % 30) as province,
-    'C' || town as city,
+    '省' || (town % 30) as province,
+    '城' || town as city,
     case when hash(i, 13) % 10 < 5 then ['D' || (town * 4 + hash(person, 14) % 4)] end
         as dealer_codes,
-    case when hash(i, 15) % 10 < 2 then 'road ' || person end as address,
+    case when hash(i, 15) % 10 < 2 then '和平路' || person || '号' end as address,
     hash(person, 16) % 50 = 0 as has_namesakes,
 from drawn
 """

@@ -52,11 +52,12 @@ def with_low_limits() -> Declaration:
     return replace(declared, sound=DECLARED.sound)
 
 
-def with_matching() -> Declaration:
+def with_matching(max_pairs: int = 1000) -> Declaration:
     """The same, with matching whose blocks are full after a handful of clusters."""
     assert DECLARED.matching
     task, model = DECLARED.matching
-    return replace(with_low_limits(), matching=(replace(task, max_block=6), model))
+    bounded = replace(task, max_block=6, max_pairs=max_pairs)
+    return replace(with_low_limits(), matching=(bounded, model))
 
 
 @dataclass(frozen=True)

@@ -78,7 +78,9 @@ def test_every_step_equals_a_full_run_where_persons_are_matched(
     @given(histories(), PUBLISHED)
     def run(history: list[list[World]], published: list[bool]) -> None:
         folder = tmp_path_factory.mktemp("histories")
-        identity = Histories(folder, with_matching(), MATCHED, is_optimised=part == 0)
+        # of every other part a rule soon gives too many pairs, and lets its largest blocks go
+        declaration = with_matching(max_pairs=12 if part % 2 else 1000)
+        identity = Histories(folder, declaration, MATCHED, is_optimised=part == 0)
         assert follow(identity, history, published)[1:] == [None] * (len(history) - 1)
 
     run()

@@ -144,6 +144,30 @@ def test_other_rows_change_no_probability() -> None:
     assert part == {pair: everything[pair] for pair in part}
 
 
+def test_given_pairs_score_as_they_do_among_all() -> None:
+    connection = duckdb.connect()
+    put_people(connection, some_people())
+    numbered = "(select *, substr(id, 2)::integer as number from people)"
+    declaration = looser()
+    score_pairs(connection, numbered, declaration, model_for(declaration), number="number")
+    everything = connection.execute("select * from matching_pairs order by all").fetchall()
+    connection.execute(
+        "create table given as select right_no as left_no, left_no as right_no"
+        " from matching_pairs where left_no % 2 = 0"
+    )
+    report = score_pairs(
+        connection,
+        numbered,
+        declaration,
+        model_for(declaration),
+        number="number",
+        among="given",
+    )
+    part = connection.execute("select * from matching_pairs order by all").fetchall()
+    assert report.compared == len(part) > 0
+    assert part == [row for row in everything if int(row[0][1:]) % 2 == 0]
+
+
 def test_a_frequent_name_weighs_less_than_a_rare_one() -> None:
     people = [
         {"id": f"{name}{copy}", "name": name, "birth": BORN}

@@ -127,13 +127,15 @@ def list_used(connection: "duckdb.DuckDBPyConnection", history: History, prefix:
     # every id was once a row of `changes`, those of snapshots that were rolled back included
     files = [str(folder / "changes.parquet") for folder in history.published]
     if files:
+        # no digit comes after f: bounds let the files be read where such ids are, and only there
+        bounds = {"files": files, "first": prefix, "after": f"{prefix}g"}
         connection.execute(
             "insert into identity_used"
-            " select one_id from read_parquet($files) where starts_with(one_id, $prefix)"
+            " select one_id from read_parquet($files) where one_id >= $first and one_id < $after"
             " union"
             " select previous_one_id from read_parquet($files)"
-            " where starts_with(previous_one_id, $prefix)",
-            {"files": files, "prefix": prefix},
+            " where previous_one_id >= $first and previous_one_id < $after",
+            bounds,
         )
 
 

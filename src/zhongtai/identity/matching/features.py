@@ -24,16 +24,21 @@ _MACROS = (
     f"""
 create or replace temp macro matching_fold(value) as
 case
-    when regexp_matches(value, '[\\sA-Z\u200b-\u200d\ufeff\uff01-\uff5e\u3000]')
+    when regexp_matches(value, '[\\s\u200b-\u200d\ufeff\uff01-\uff5e\u3000]')
     then nullif(
         lower(
             regexp_replace(
-                translate(value, '{_WIDE}', '{_NARROW.replace("'", "''")}'),
+                if(
+                    regexp_matches(value, '[\uff01-\uff5e\u3000]'),
+                    translate(value, '{_WIDE}', '{_NARROW.replace("'", "''")}'),
+                    value
+                ),
                 '[\\s\u200b-\u200d\ufeff]+', '', 'g'
             )
         ),
         ''
     )
+    when regexp_matches(value, '[A-Z]') then lower(value)
     else nullif(value, '')
 end
 """,
