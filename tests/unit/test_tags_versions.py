@@ -198,8 +198,8 @@ def test_every_column_that_a_rule_may_read_comes_from_columns_that_contracts_hav
 
 def test_every_published_tag_says_which_source_columns_it_reads() -> None:
     tags = load_tags(PROJECT)
-    without = [t.tag_id for t in tags.published if not columns_read(t, tags)]
-    assert without == []
+    without = {t.kind for t in tags.published if not columns_read(t, tags)}
+    assert without <= {"control"}, "chance reads nothing"
     read = columns_read(tags["contactable_by_both"], tags)
     assert "crm.wecom_contacts.deleted_at" in read, "what its parents read counts"
     assert "dms.customers.mobile" in read

@@ -10,7 +10,7 @@ from zhongtai.errors import ConfigurationError
 
 # libyaml's loader is seven times as fast; a wheel without it has the other
 _LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-HINT = "docs/adding describes the contract format; any file in expectations/raw is an example"
+HINT = "docs/adding.md describes the contract format; any file in expectations/raw is an example"
 
 
 class Section:

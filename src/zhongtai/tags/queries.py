@@ -124,9 +124,7 @@ def _check_functions(
         named = node["column_names"][-1] if node.get("type") == "COLUMN_REF" else ""
         called = str(node.get("function_name", "")).lower()
         if called in unsteady or called in _BY_CHANCE:
-            raise section.error_at(
-                "sql", f"{called}() differs from run to run; the moment is as_of"
-            )
+            raise section.error_at("sql", f"{called}() differs between runs; the moment is as_of")
         if named.lower() in _CLOCK:
             raise section.error_at("sql", f"{named} differs between runs; the moment is as_of")
 
