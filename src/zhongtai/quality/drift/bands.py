@@ -105,10 +105,12 @@ def learn_band(rule: Rule, history: Sequence[Seen], day: Day, *, widest: bool = 
         # a weekday of its own kind (a call centre that rests) may come again before it is known
         likely = [one.value for one in alike] or [0.0 if rule.scale == "ratio" else around]
         expected = [around, *([] if is_known else likely)]
+    # what is counted is never below 0
+    lowest = 0.0 if rule.scale == "ratio" else -math.inf
     return Band(
-        -math.inf
+        lowest
         if rule.side == "above" or (rule.may_rest and day.is_holiday)
-        else min(rule.gather(low), around - rule.ignore, *expected),
+        else max(min(rule.gather(low), around - rule.ignore, *expected), lowest),
         max(rule.gather(high), around + rule.ignore, *expected),
         around,
     )
