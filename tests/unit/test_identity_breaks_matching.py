@@ -46,6 +46,14 @@ PAIRS: Mapping[str, tuple[Row, Row]] = {
         {"name": "刘若曦", "mobiles": ["139****0003"], "dealer_codes": ["D6"]},
         {"name": "刘若", "mobiles": ["+8613912340003"], "dealer_codes": ["D6"]},
     ),
+    "birthday against number": (
+        {"name": "梁五六", "birth_date": BORN, "mobiles": ["+8613612340011"]},
+        {"name": "梁五六", "birth_date": BORN, "mobiles": ["+8613798760022"]},
+    ),
+    "address against number": (
+        {"name": "宋七八", "address": "辛路1号2室", "mobiles": ["+8613612340033"]},
+        {"name": "宋七八", "address": "辛路1号2室", "mobiles": ["+8613798760044"]},
+    ),
     "namesakes' town": two("林七八", city="戊市", has_namesakes=True),
     "namesakes' birthday": two("何一二", birth_date=BORN, has_namesakes=True),
     "namesakes' phone": two("高三四", mobiles=["+8613712340004"], has_namesakes=True),
@@ -115,11 +123,14 @@ def test_a_pair_that_one_rule_finds_is_lost_without_it(sound: Scored, rule: int,
     assert pair not in found.probability
 
 
-@pytest.mark.parametrize(("entry", "pair"), list(enumerate(("birthday", "slip", "cut"))))
+@pytest.mark.parametrize(
+    ("entry", "pair"),
+    list(enumerate(("town", "birthday against number", "address against number", "slip", "cut"))),
+)
 def test_a_pair_is_joined_by_what_is_declared_to_suffice(
     sound: Scored, entry: int, pair: str
 ) -> None:
-    assert len(TASK.sufficient) == 3
+    assert len(TASK.sufficient) == 5
     assert pair in sound.sufficient
     found = score(every_pair(replace(TASK, sufficient=without(TASK.sufficient, entry))))
     assert pair not in found.sufficient
