@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tag_histories import START, Day, Life, Warehouse
 
+from zhongtai.quality.drift.bands import Day as Weekday
 from zhongtai.quality.drift.bands import Seen
 from zhongtai.quality.drift.history import History
 from zhongtai.quality.drift.judgement import find_deviations
@@ -152,14 +153,14 @@ class Gate:
         )
         measured = measure_tags(self.warehouse.connection)
         history = History(self.days - 1, "s", True, {}, self.values)
-        weekday = as_of.weekday()
+        today = Weekday(as_of.weekday())
         out = [
-            [str(d) for d in find_deviations(self.limits, measured, history, weekday, young=young)]
+            [str(d) for d in find_deviations(self.limits, measured, history, today, young=young)]
             for young in (False, True)
         ]
         if not out[0]:
             for name, value in measured.items():
-                self.values.setdefault(name, []).insert(0, Seen(value, weekday))
+                self.values.setdefault(name, []).insert(0, Seen(value, as_of.weekday()))
         return out[0], out[1]
 
 
