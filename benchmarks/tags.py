@@ -130,6 +130,10 @@ def make_events(file: Path, events: int, persons: int) -> None:
             "create table dim_users as select"
             f" 'u_' || md5(cast(i as varchar)) as one_id from range({persons}) as t(i)"
         )
+        connection.execute(
+            "create table int_users__first_records as"
+            " select one_id, one_id as record from dim_users"
+        )
         connection.execute(f"create table run_context as select timestamp '{AS_OF}' as as_of")
 
 

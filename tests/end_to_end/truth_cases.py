@@ -22,16 +22,11 @@ from zhongtai.cli.server import server_on_demand
 from zhongtai.database import connect
 from zhongtai.publish import arrival
 from zhongtai.settings import load_settings
-from zhongtai.tags import load_tags
 
 PROGRAM = Path(sys.executable).parent / "zhongtai"
 
 # The name of a person depends on when it was first met, so persons are compared by their records.
 ONE_IDS = {"one_id", "related_one_id"}
-# Control groups are drawn by that name, so they are left out of comparisons.
-DRAWN_BY_ID = [
-    tag_id for tag_id, tag in load_tags(Path(__file__).parents[2]).items() if tag.kind == "control"
-]
 # A family stands once, its smaller id first: which of two persons that is depends on their names.
 UNORDERED = (
     "select * replace ("
@@ -251,13 +246,9 @@ def write_content(columns: list[str], table: str) -> str:
         if name in ONE_IDS
         else f't."{name}"'
         for name in columns
-        if arrival.is_content(table, name) and name not in DRAWN_BY_ID
+        if arrival.is_content(table, name)
     ]
-    if not shown:
-        return ""
-    drawn = ", ".join(f"'{tag_id}'" for tag_id in DRAWN_BY_ID)
-    others = f" where t.tag_id not in ({drawn})" if "tag_id" in columns else ""
-    return f"select {', '.join(shown)} from {table} as t{others}"
+    return f"select {', '.join(shown)} from {table} as t" if shown else ""
 
 
 def content_of(home: Home) -> dict[str, dict[str, int]]:

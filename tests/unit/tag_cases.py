@@ -32,6 +32,9 @@ ENVIRONMENT = macro_environment()
 def create_tables(connection: duckdb.DuckDBPyConnection, as_of: str = AS_OF) -> None:
     """Empty facts and persons, as the compiled models read them."""
     connection.execute(f"create or replace table dim_users ({_USERS})")
+    connection.execute(
+        "create or replace table int_users__first_records (one_id varchar, record varchar)"
+    )
     for fact in FACTS:
         create_fact(connection, fact)
     connection.execute(

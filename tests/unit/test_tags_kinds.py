@@ -131,6 +131,22 @@ def test_a_control_group_keeps_its_people_when_it_grows_and_a_salt_makes_another
     assert 15 <= len(held["large"] & held["other"]) <= 60, "independent of each other"
 
 
+def test_a_control_group_is_drawn_by_the_first_record_whatever_the_id(tmp_path: Path) -> None:
+    def draw(folder: str, prefix: str) -> list[bool]:
+        world = World(
+            tmp_path / folder, tag("half", "control", "boolean", "control: {salt: s, share: 0.5}")
+        )
+        ids = [f"{prefix}{n}" for n in range(40)]
+        world.add("dim_users", people(*ids))
+        first = [{"one_id": o, "record": f"crm|leads|{n}"} for n, o in enumerate(ids)]
+        world.add("int_users__first_records", first)
+        drawn = world.value("half")
+        return [drawn[one_id] for one_id in ids]
+
+    assert draw("one", "u_a") == draw("other", "u_b")
+    assert 5 <= sum(draw("third", "u_c")) <= 35
+
+
 def test_a_select_sees_what_happened_before_as_of_and_nothing_personal(tmp_path: Path) -> None:
     body = (
         "sql: |\n  select one_id, count(*) as value from events\n"

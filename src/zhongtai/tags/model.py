@@ -172,7 +172,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Split:
-    """Everyone at random, but for ever: by the digest of the salt and the one_id."""
+    """Everyone at random, but for ever: by the digest of the salt and the first record."""
 
     salt: str
     arms: tuple[Arm, ...]

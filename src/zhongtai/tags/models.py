@@ -31,6 +31,8 @@ from zhongtai.tags.wants import Wanted
 _INTERMEDIATE = Path("dbt_project/models/intermediate/tags")
 _PROFILES = Path("dbt_project/models/marts/profiles")
 _METRICS = Path("dbt_project/models/marts/metrics")
+# What every person brings along, beside attributes and measures.
+_PERSON = ("one_id", "as_of", "drawn_by")
 _LEVELS = ("int_tags__measures", "int_tags__held")
 
 
@@ -166,8 +168,13 @@ def _measures_sql(tags: Tags, plan: Plan) -> str:
     return (
         f"{header('one row per person, with what the rules of the tags read.')}"  # noqa: S608  # our own names
         "{{ config(materialized='view') }}\n"
-        "with users as (select *, {{ as_of() }} as as_of from {{ ref('dim_users') }})\n"
-        f"select\n{_listed(['    users.one_id', '    users.as_of', *columns])}\nfrom users\n{joins}"
+        "with\nmet as (select one_id, record from {{ ref('int_users__first_records') }}),\n"
+        "users as (\n    select dim_users.*, {{ as_of() }} as as_of,\n"
+        "    coalesce(met.record, dim_users.one_id) as drawn_by\n"
+        "    from {{ ref('dim_users') }} as dim_users\n"
+        "    left join met on met.one_id = dim_users.one_id\n)\n"
+        f"select\n{_listed([*(f'    users.{name}' for name in _PERSON), *columns])}\n"
+        f"from users\n{joins}"
     )
 
 
@@ -188,7 +195,11 @@ def _measure_columns(tags: Tags, plan: Plan) -> list[tuple[str, None, str]]:
         for scan in plan.scans
         for name, wanted in scan.columns
     ]
-    return [("as_of", None, "The instant of the run"), *attributes, *measures]
+    given = [
+        ("as_of", None, "The instant of the run"),
+        ("drawn_by", None, "What lots are drawn by: the record that the person was first met by"),
+    ]
+    return [*given, *attributes, *measures]
 
 
 def _wide_sql(tags: Tags, plan: Plan) -> str:

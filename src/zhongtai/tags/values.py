@@ -169,7 +169,7 @@ def _rfm_sql(rule: Rfm, plan: Plan, tag_id: str) -> str:
 
 
 def _split_sql(rule: Split) -> str:
-    place = f"{{{{ hash_share(\"concat('{rule.salt}:', one_id)\") }}}}"
+    place = f"{{{{ hash_share(\"concat('{rule.salt}:', drawn_by)\") }}}}"
     if len(rule.arms) == 1 and rule.arms[0].value is True:
         return f"{place} < {literal(rule.arms[0].share)}"
     cases = []
