@@ -12,7 +12,8 @@ select
     referrals.status,
     referrals.referred_at,
     referrals.reserved_at,
-    referrals.buy_expires_at
+    referrals.buy_expires_at,
+    referrals.updated_at
 from {{ ref("stg_partner__referrals") }} as referrals
 left join
     {{ ref("stg_partner__members") }} as members

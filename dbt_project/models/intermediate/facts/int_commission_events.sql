@@ -1,0 +1,146 @@
+-- Grain: one row per component and car, referred car or paid sale that earns a
+-- commission.
+with
+    cars as (
+        select * from {{ ref("int_car_sales") }} where blue_invoiced_at is not null
+    ),
+
+    first_deals as (
+        select
+            'first_deal' as component,
+            order_no as event_key,
+            staff_id,
+            one_id,
+            organisation_id,
+            order_no,
+            cast(null as varchar) as referral_id,
+            cast(null as varchar) as sale_id,
+            buyer_key as customer_key,
+            unit_profit_fen as base_fen,
+            delivered_at as accrued_at,
+            'first car of the buyer, delivered' as because,
+            reversed_at,
+            reversed_because
+        from cars
+        where car_number = 1
+    ),
+
+    repurchases as (
+        select
+            'repurchase',
+            cars.order_no,
+            cars.first_staff_id,
+            cars.one_id,
+            cars.organisation_id,
+            cars.order_no,
+            null,
+            null,
+            cars.buyer_key,
+            cars.unit_profit_fen,
+            cars.delivered_at,
+            concat(
+                'later car of the buyer, at least ',
+                cast(rates.min_months as varchar),
+                ' months after the first'
+            ),
+            cars.reversed_at,
+            cars.reversed_because
+        from cars
+        inner join
+            {{ ref("commission_rates") }} as rates
+            on rates.component = 'repurchase'
+            and {{ holds_on("rates", "cars.delivered_at") }}
+        where
+            cars.car_number > 1
+            -- months are those of the local calendar
+            and cars.delivered_at + interval '8' hour
+            >= {{
+                months_later(
+                    "cars.first_delivered_at + interval '8' hour", "rates.min_months"
+                )
+            }}
+    ),
+
+    referrals as (
+        select
+            'referral',
+            cars.order_no,
+            referrers.staff_id,
+            cars.one_id,
+            cars.organisation_id,
+            cars.order_no,
+            referred.referral_id,
+            null,
+            referrers.buyer_key,
+            cars.unit_profit_fen,
+            cars.delivered_at,
+            'car delivered that an own customer referred',
+            -- whichever comes first ends it; nulls aside
+            least(
+                coalesce(cars.reversed_at, referred.referral_cancelled_at),
+                coalesce(referred.referral_cancelled_at, cars.reversed_at)
+            ),
+            case
+                when
+                    cars.reversed_at
+                    <= coalesce(referred.referral_cancelled_at, cars.reversed_at)
+                then cars.reversed_because
+                when referred.referral_cancelled_at is not null
+                then 'cancellation'
+            end
+        from cars
+        inner join
+            {{ ref("int_referral_orders") }} as referred
+            on referred.order_no = cars.order_no
+        inner join
+            {{ ref("int_car_sales") }} as referrers
+            on referrers.buyer_key = referred.member_one_id
+            and referrers.car_number = 1
+        where
+            referred.is_in_time
+            and referrers.staff_id <> coalesce(cars.staff_id, '')
+            -- cancelled before the delivery it never earned anything
+            and (
+                referred.referral_cancelled_at is null
+                or referred.referral_cancelled_at > cars.delivered_at
+            )
+    ),
+
+    value_added as (
+        select
+            'value_added',
+            sale_id,
+            staff_id,
+            one_id,
+            null,
+            null,
+            null,
+            sale_id,
+            one_id,
+            amount_fen,
+            paid_at,
+            concat(product_type, ' paid'),
+            case when refunded_at is not null then greatest(refunded_at, paid_at) end,
+            case when refunded_at is not null then 'refund' end
+        from {{ ref("int_addon_sales") }}
+        where product_type in ('软件订阅', '服务包') and paid_at is not null
+    ),
+
+    events as (
+        select *
+        from first_deals
+        union all
+        select *
+        from repurchases
+        union all
+        select *
+        from referrals
+        union all
+        select *
+        from value_added
+    )
+
+select *
+from events
+-- nobody to pay, or nothing known to pay from
+where staff_id is not null and base_fen is not null
