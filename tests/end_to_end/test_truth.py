@@ -1,7 +1,7 @@
 """One command turns a dirty delivery into exactly what the generator knows to be true."""
 
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pyarrow as pa
@@ -28,6 +28,7 @@ from truth_cases import (
 from zhongtai import pipeline
 from zhongtai.cli.server import server_on_demand
 from zhongtai.generate.exports import HOLIDAYS
+from zhongtai.generate.truth_field import field_truth
 from zhongtai.generate.truth_metrics import metric_truth
 from zhongtai.settings import load_settings
 
@@ -243,6 +244,33 @@ def test_metrics_are_the_true_ones_cell_for_cell(
         assert rows(connection, f"select count(*) from {truth}")[0][0] > 5
         assert not differences(
             connection, f"select {shown} from {truth}", f"select {shown} from metrics.{table}"
+        )
+
+
+# of the task force only the meetings are told
+FIELD_METRICS = {
+    "metrics_sales_daily": "true",
+    "metrics_quality_issue_daily": "true",
+    "metrics_fleet_software_daily": "true",
+    "metrics_region_weekly": "actions > 0",
+}
+
+
+@pytest.mark.parametrize("table", FIELD_METRICS)
+def test_what_happens_around_cars_is_told_as_it_was(world: World, home: Home, table: str) -> None:
+    as_of = datetime.fromisoformat(world.as_of).astimezone(UTC).replace(tzinfo=None)
+    with home.open() as connection:
+        for path in (world.folder / "truth" / "clean").glob("*.parquet"):
+            name = f"clean_{path.stem.split('__')[1]}"
+            connection.execute(f"create or replace temp view {name} as from '{path}'")
+        wanted = field_truth(connection, as_of)[table]
+        connection.register("wanted", wanted)
+        shown = ", ".join(f'"{name}"' for name in wanted.column_names)
+        assert wanted.num_rows > 5
+        assert not differences(
+            connection,
+            f"select {shown} from wanted",
+            f"select {shown} from metrics.{table} where {FIELD_METRICS[table]}",
         )
 
 

@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Hashable
-from datetime import timedelta
+from datetime import date, datetime, time, timedelta
 
 from reference.exports import Exports, Row, count, in_window, local_date, ratio
+from reference.working_time import CHINA
 
 
 def complaint(exports: Exports) -> dict[Hashable, Counter[str]]:
@@ -57,4 +58,19 @@ def complaint(exports: Exports) -> dict[Hashable, Counter[str]]:
     for days in (1, 3, 7):
         accepted = mature("accepted_at", days)
         measures |= ratio(f"resolved_{days}d_rate", within("resolved_at", 24 * days), accepted)
-    return count(exports.complaints, key, measures)
+    counted = count(exports.complaints, key, measures)
+    for (day, *_), found in counted.items():  # type: ignore[misc]
+        found["owners_at_month_start"] = _owners(exports, day)
+    return counted
+
+
+def _owners(exports: Exports, day: date) -> int:
+    """Persons who own a car at the local midnight with which the month of the day begins."""
+    begins = datetime.combine(day.replace(day=1), time()) - CHINA
+    return len(
+        {
+            row["one_id"]
+            for row in exports.ownerships
+            if row["valid_from"] <= begins and (row["valid_to"] is None or row["valid_to"] > begins)
+        }
+    )

@@ -26,6 +26,7 @@ class Exports:
     complaints: list[Row] = field(default_factory=list)
     dealers: list[Row] = field(default_factory=list)
     staff: list[Row] = field(default_factory=list)
+    ownerships: list[Row] = field(default_factory=list)
     one_id: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
     def region(self, dealer: str | None) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from reference.exports import Exports, Row, count, in_window, local_date, ratio
+from reference.small_orders import cut_off
 
 Lead = dict[str, Any]
 _CRM_ONLY = """channel_3 channel_4 tier dispatched_at first_contacted_at visited_at test_driven_at
@@ -91,9 +92,12 @@ def _outcomes(lead: Lead, exports: Exports) -> Lead:
 
     created = lead["created_at"]
     orders = []
+    undated = set()
     for row in of(exports.orders, "orders"):
         times = [row["small_ordered_at"], row["large_ordered_at"], row["locked_at"]]
         first = _first(times)
+        if first is None:
+            undated.add(row["order_no"])
         if first is None or first < created:
             continue
         cancelled_at = row["cancelled_at"]
@@ -101,13 +105,24 @@ def _outcomes(lead: Lead, exports: Exports) -> Lead:
             cancelled_at is not None and cancelled_at <= exports.as_of
         )
         orders.append((row, cancelled))
-    numbers = {row["order_no"] for row, _ in orders}
+    # an order without any time may have been made since the lead
+    numbers = {row["order_no"] for row, _ in orders} | undated
     delivered = [
         d["delivered_at"]
         for d in exports.deliveries
         if d["order_no"] in numbers and d["delivered_at"] >= created
     ]
+    reserved = [
+        r
+        for r in of(exports.orders, "orders")
+        if r["small_ordered_at"] is not None and r["small_ordered_at"] >= created
+    ]
+    small = min(reserved, key=lambda r: (r["small_ordered_at"], r["order_no"]), default=None)
+    limit = cut_off(small) if small else None
+    locked_at = small["locked_at"] if small else None
     found: Lead = {
+        "cut_off_at": limit,
+        "locked_in_time": limit is not None and locked_at is not None and locked_at < limit,
         "delivered_at": _first(delivered),
         "small": [(r["small_ordered_at"], c) for r, c in orders],
         "large": [(_first([r["large_ordered_at"], r["locked_at"]]), c) for r, c in orders],
@@ -202,6 +217,14 @@ def _measures(as_of: datetime) -> dict[str, Test]:
         return _is_created(lead) and sent is not None and local_date(sent) < local_date(as_of)
 
     measures = _counts() | ratio("same_day_contact_rate", _is_contacted_on_the_day, dispatched)
+    measures |= {f"stage_lag_{stage}_count": _has_lag(stage) for stage in STAGES}
+    measures |= ratio(
+        "small_order_lock_rate",
+        lambda lead: lead["locked_in_time"],
+        lambda lead: (
+            lead["is_valid"] and lead["cut_off_at"] is not None and lead["cut_off_at"] <= as_of
+        ),
+    )
     measures |= _within("dispatch_rate_24h", "dispatched_at", 1, mature)
     for days in (7, 14, 30):
         measures |= _within(f"visit_rate_{days}d", "visited_at", days, mature)
@@ -213,6 +236,28 @@ def _measures(as_of: datetime) -> dict[str, Test]:
         for name, kind in (("order_rate", "large"), ("small_order_rate", "small")):
             measures |= _kept(f"{name}_{days}d", kind, days, mature)
     return measures
+
+
+STAGES: dict[str, tuple[str, str]] = {
+    "dispatch": ("created_at", "dispatched_at"),
+    "contact": ("dispatched_at", "contacted_at"),
+    "visit": ("contacted_at", "visited_at"),
+    "test_drive": ("visited_at", "test_driven_at"),
+    "order": ("test_driven_at", "large_ordered_at"),
+    "delivery": ("large_ordered_at", "delivered_at"),
+}
+
+
+def stage_lag(lead: Row, stage: str) -> float | None:
+    """Minutes from one stage to the next of a valid lead; None where time would run backward."""
+    before, after = (lead[column] for column in STAGES[stage])
+    if not lead["is_valid"] or before is None or after is None or after < before:
+        return None
+    return float((after - before).total_seconds() / 60)
+
+
+def _has_lag(stage: str) -> Test:
+    return lambda lead: stage_lag(lead, stage) is not None
 
 
 def _within(name: str, column: str, days: int, mature: Callable[[int], Test]) -> dict[str, Test]:

@@ -78,10 +78,20 @@ def as_utc(local: str) -> datetime:
 
 
 AS_OF = as_utc("2026-09-01")  # a local midnight
+_COMPILED: dict[tuple[str, ...], Project] = {}
 
 
 def compile_project(settings: Settings, built: Sequence[str] = _BUILT) -> Project:
-    """Compile the models whose paths begin so (facts, users and metrics); takes some seconds."""
+    """Compile the models whose paths begin so (facts, users and metrics); takes some seconds.
+
+    Once per process: what it makes of the same paths is the same for every test.
+    """
+    if tuple(built) not in _COMPILED:
+        _COMPILED[tuple(built)] = _compile(settings, built)
+    return _COMPILED[tuple(built)]
+
+
+def _compile(settings: Settings, built: Sequence[str]) -> Project:
     folders = [f"path:models/{start.rstrip('/')}" for start in built]
     result = _invoke(settings, ["compile", "--select", *folders, "--exclude", "resource_type:test"])
     assert result.success, result.exception

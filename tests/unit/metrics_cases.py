@@ -1,5 +1,7 @@
 """Random small worlds for the metrics: few values, so that keys repeat, and times on the limits."""
 
+from collections import Counter
+from collections.abc import Hashable, Sequence
 from datetime import datetime, timedelta
 from random import Random
 from typing import Any
@@ -9,6 +11,7 @@ from metrics_bench import AS_OF, Bench
 from reference.exports import Exports
 
 Row = dict[str, Any]
+Counts = dict[Hashable, Counter[str]]
 HOUR, DAY = 3600, 86400
 # seconds that windows and limits turn on, each with its neighbours
 _LIMITS = [0, HOUR // 2, HOUR, 4 * HOUR, 12 * HOUR, DAY, 3 * DAY, 7 * DAY, 14 * DAY, 21 * DAY]
@@ -33,22 +36,23 @@ STAGED = {
 class World:
     """Draws rows; `chance` decides whether an optional value is there."""
 
-    def __init__(self, seed: int) -> None:
+    def __init__(self, seed: int, as_of: datetime = AS_OF) -> None:
         self.random = Random(seed)  # noqa: S311  # repeatable, not secret
-        self.exports = Exports(AS_OF)
+        self.exports = Exports(as_of)
+        self.as_of = as_of
 
     def after(self, moment: datetime, chance: float = 0.6) -> datetime | None:
         """A later time, often one that sits on a limit; before as-of and seldom earlier."""
         if self.random.random() > chance:
             return None
         drawn = self.random.choice([*OFFSETS, *self.random.choices(range(200 * DAY), k=20)])
-        return min(moment + timedelta(seconds=drawn), AS_OF)
+        return min(moment + timedelta(seconds=drawn), self.as_of)
 
     def moment(self, days: int) -> datetime:
         """A time in the last so many days, sometimes a limit before as-of."""
         if self.random.random() < 0.3:
-            return AS_OF - timedelta(seconds=max(self.random.choice(OFFSETS), 1))
-        return AS_OF - timedelta(seconds=self.random.randrange(1, days * DAY))
+            return self.as_of - timedelta(seconds=max(self.random.choice(OFFSETS), 1))
+        return self.as_of - timedelta(seconds=self.random.randrange(1, days * DAY))
 
     def link(self, source: str, entity: str, record_key: str) -> None:
         """Give the record to one of a few persons, or to none."""
@@ -178,6 +182,18 @@ def draw_exports(seed: int, leads: int = 250) -> Exports:
             key = f"{entity}{number}"
             world.link("dms", entity, key)
             rows.append({"record_key": key, column: world.moment(200)})
+    for order in exports.orders:
+        if order["small_ordered_at"] is not None and order["locked_at"] is None:
+            order["locked_at"] = world.after(order["small_ordered_at"], 0.6)
+    exports.ownerships = [
+        {
+            "one_id": f"u{random.randrange(25)}",
+            "vin": f"LZT{number:014d}",
+            "valid_from": (since := world.moment(220)),
+            "valid_to": world.after(since, 0.4),
+        }
+        for number in range(60)
+    ]
     return exports
 
 
@@ -185,6 +201,35 @@ def fill(bench: Bench, exports: Exports) -> None:
     """Put the world into the bench."""
     for name, model in STAGED.items():
         bench.given(model, getattr(exports, name))
+    if exports.ownerships:
+        bench.given_instead("int_users__ownerships", exports.ownerships)
     for source, entity in dict.fromkeys(key[:2] for key in exports.one_id):
         linked = {k[2]: v for k, v in exports.one_id.items() if k[:2] == (source, entity)}
         bench.persons(source, entity, linked)
+
+
+def counted(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> Counts:
+    """The integer measures of a shared table, after checking that its ratios agree with them."""
+    found: Counts = {}
+    for row in rows:
+        ratios = {name[:-4] for name in row if name.endswith("_den")}
+        for name in ratios:
+            hits, anchors = row[f"{name}_num"], row[f"{name}_den"]
+            assert row[name] == (hits / anchors if anchors else None)
+        integers = {n: v for n, v in row.items() if n not in keys and n not in ratios}
+        key = tuple(row[key] for key in keys)
+        assert key not in found
+        found[key] = Counter({n: v for n, v in integers.items() if isinstance(v, int)})
+    return found
+
+
+def assert_same(found: Counts, expected: Counts) -> None:
+    assert found.keys() == expected.keys()
+    wrong = {
+        (key, name): (found[key][name], value)
+        for key, measures in expected.items()
+        for name, value in measures.items()
+        if name not in found[key] or found[key][name] != value
+    }
+    assert wrong == {}
+    assert {name for c in found.values() for name in c} == {n for c in expected.values() for n in c}

@@ -28,7 +28,7 @@ COMMANDS = [
     "identity review", "erase", "tags list", "tags show", "tags lint", "tags history",
     "tags preview", "tags overlap", "tags set", "tags clear", "tags statements", "audience list",
     "audience show", "audience export", "audience exports", "generate exports",
-    "generate staging", "generate tags", "up", "down", "demo", "database start",
+    "generate staging", "generate tags", "generate docs", "up", "down", "demo", "database start",
     "database stop", "database url",
 ]  # fmt: skip
 

@@ -1,14 +1,12 @@
 """The shared tables count what the plain-Python definitions count, on worlds drawn at random."""
 
 from collections import Counter
-from collections.abc import Hashable, Sequence
 from datetime import date, timedelta
 from random import Random
-from typing import Any
 
 import pytest
 from metrics_bench import AS_OF, Bench, Project, as_utc, compile_project
-from metrics_cases import draw_exports, fill
+from metrics_cases import assert_same, counted, draw_exports, fill
 
 from reference.complaint import complaint
 from reference.funnel import funnel
@@ -16,7 +14,6 @@ from reference.response import response
 from reference.working_time import Calendar, Hours
 from zhongtai.settings import load_settings
 
-Counts = dict[Hashable, Counter[str]]
 HOUR = 3600
 HOLIDAYS = [date(2026, 6, 19), date(2026, 6, 20), date(2026, 8, 30)]
 EXCEPTIONS: dict[tuple[str, date], tuple[str, str] | None] = {
@@ -58,33 +55,6 @@ def give_calendar(bench: Bench) -> None:
             for (dealer, day), hours in EXCEPTIONS.items()
         ],
     )
-
-
-def counted(rows: Sequence[dict[str, Any]], keys: Sequence[str]) -> Counts:
-    """The integer measures of a shared table, after checking that its ratios agree with them."""
-    found: Counts = {}
-    for row in rows:
-        ratios = {name[:-4] for name in row if name.endswith("_den")}
-        for name in ratios:
-            hits, anchors = row[f"{name}_num"], row[f"{name}_den"]
-            assert row[name] == (hits / anchors if anchors else None)
-        integers = {n: v for n, v in row.items() if n not in keys and n not in ratios}
-        key = tuple(row[key] for key in keys)
-        assert key not in found
-        found[key] = Counter({n: v for n, v in integers.items() if isinstance(v, int)})
-    return found
-
-
-def assert_same(found: Counts, expected: Counts) -> None:
-    assert found.keys() == expected.keys()
-    wrong = {
-        (key, name): (found[key][name], value)
-        for key, measures in expected.items()
-        for name, value in measures.items()
-        if name not in found[key] or found[key][name] != value
-    }
-    assert wrong == {}
-    assert {name for c in found.values() for name in c} == {n for c in expected.values() for n in c}
 
 
 @pytest.mark.parametrize("seed", range(4))

@@ -1,4 +1,4 @@
-"""Commands that write files of the project: sample exports, staging models, tag models."""
+"""Commands that write files: sample exports, models of staging and tags, the page of metrics."""
 
 from dataclasses import asdict
 from datetime import date, datetime
@@ -16,7 +16,7 @@ PANEL = "Extend"
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     generate = typer.Typer(no_args_is_help=True, help="Generate sample exports, models of tags …")
-    for command in (exports, staging, tags):
+    for command in (exports, staging, tags, docs):
         generate.command()(command)
     app.add_typer(generate, name="generate", rich_help_panel=PANEL)
 
@@ -99,6 +99,18 @@ def tags(
     from zhongtai.tags import write_models
 
     _say_written(write_models(make_settings(home), author, because))
+
+
+def docs(home: Home = None) -> None:
+    """Write docs/metrics.md, which says what each shared metrics table means, from the models.
+
+    **Examples**
+
+        zhongtai generate docs
+    """
+    from zhongtai.metric_pages import write_metric_page
+
+    _say_written(write_metric_page(make_settings(home).project_dir))
 
 
 def _say_written(files: list[Path]) -> None:

@@ -7,6 +7,7 @@ select
     visits.series_code,
     visits.staff_id,
     visits.visit_kind,
+    coalesce(visits.visit_kind in ('首次自然来店', '线索首次', '转介绍'), false) as is_first,
     visits.intent_level,
     visits.arrived_at,
     visits.left_at

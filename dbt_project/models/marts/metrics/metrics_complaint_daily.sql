@@ -32,11 +32,17 @@ with
                 }} as double
             )
             / 60 as minutes_to_adviser,
+            coalesce(owners.owners, 0) as owners,
             {{ as_of() }} as as_of
         from {{ ref("int_complaints") }} as complaints
         left join
             {{ ref("int_complaints__recurring") }} as recurring
             on recurring.complaint_id = complaints.complaint_id
+        left join
+            {{ ref("int_owners_monthly") }} as owners
+            on owners.month = cast(
+                date_trunc('month', {{ local_date("complaints.accepted_at") }}) as date
+            )
         where complaints.accepted_at is not null
     )
 
@@ -77,6 +83,10 @@ select
     ) as dispatch_to_adviser_p50,
     percentile_cont(0.9) within group (
         order by minutes_to_adviser
-    ) as dispatch_to_adviser_p90
+    ) as dispatch_to_adviser_p90,
+    cast(max(owners) as bigint) as owners_at_month_start,
+    cast(count(*) as double)
+    * 1000
+    / nullif(max(owners), 0) as complaints_per_1000_owners
 from complaints
 group by date, {{ keys | join(", ") }}

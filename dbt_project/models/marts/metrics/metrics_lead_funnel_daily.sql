@@ -10,25 +10,7 @@
     "region",
     "tier",
 ] %}
-with
-    leads as (
-        select
-            *,
-            not is_test as is_created,
-            large_ordered_at is not null and not is_order_cancelled as has_kept_order,
-            {{ as_of() }} as as_of
-        from {{ ref("int_leads") }}
-        where created_date is not null
-    ),
-
-    classified as (
-        select
-            *,
-            is_valid
-            and (coalesce(status in ('战败', '失效'), false) or has_kept_order) as is_closed
-        from leads
-    )
-
+{%- set stages = ["dispatch", "contact", "visit", "test_drive", "order", "delivery"] %}
 select
     created_date as date,
     {%- for key in keys %} {{ key_text(key) }} as {{ key }}, {%- endfor %}
@@ -103,8 +85,26 @@ select
             "status = '战败' and (coalesce(lost_reason_class= '流程', false) or contact_count < 2)",
             "is_closed",
         )
-    }}
-from classified
+    }},
+    {{
+        ratio(
+            "small_order_lock_rate",
+            "is_small_locked_in_time",
+            "is_valid and small_cut_off_at <= as_of",
+        )
+    }},
+    {%- for stage in stages %}
+        count({{ stage }}_lag) as stage_lag_{{ stage }}_count,
+        percentile_cont(0.5) within group (
+            order by {{ stage }}_lag
+        ) as stage_lag_{{ stage }}_p50,
+        percentile_cont(0.9) within group (
+            order by {{ stage }}_lag
+        ) as stage_lag_{{ stage }}_p90,
+        {{ log_histogram(stage ~ "_lag") }} as stage_lag_{{ stage }}_sketch
+        {{- "," if not loop.last }}
+    {%- endfor %}
+from {{ ref("int_leads__funnel") }}
 group by
     created_date,
     {%- for key in keys %} {{ key_text(key) }}{{ "," if not loop.last }} {%- endfor %}
