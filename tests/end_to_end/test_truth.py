@@ -38,6 +38,9 @@ SHARED_METRICS = (
     "metrics_lead_funnel_daily",
     "metrics_response_daily",
     "metrics_complaint_daily",
+    "metrics_nps_monthly",
+    "metrics_content_daily",
+    "metrics_training_monthly",
 )
 
 

@@ -107,6 +107,9 @@ _PUBLISHED = (
     "metrics.metrics_lead_funnel_daily (region varchar, leads_created bigint, leads_test bigint,"
     " leads_valid bigint)",
     "metrics.metrics_complaint_daily (accepted bigint)",
+    "metrics.metrics_nps_monthly (nps_den bigint)",
+    "metrics.metrics_content_daily (content_posts bigint)",
+    "metrics.metrics_training_monthly (training_completion_den bigint)",
     "metrics.metrics_tag_daily (date date, tag_id varchar, tag_version varchar, users bigint,"
     " coverage double, coverage_den bigint, stability_index double, churn double,"
     " churn_den bigint)",
@@ -129,6 +132,11 @@ _TABLES = (
         for name, key in PERSON_RECORDS.items()
     ),
     *(f"create table {table}" for table in _PUBLISHED),
+    "alter table staging.stg_crm__surveys add column submitted_at timestamp",
+    "alter table staging.stg_crm__surveys add column recommend_score bigint",
+    "create table staging.stg_workforce__content_posts (post_id varchar, stat_on date,"
+    " posted_at timestamp)",
+    "create table staging.stg_workforce__training_records (due_at timestamp)",
     "create table staging.stg_website__pages (visitor_id varchar)",
     "create table staging.stg_website__custom_events (visitor_id varchar)",
     "insert into staging.stg_crm__leads values ('L1'), ('L2'), ('L3')",
@@ -234,6 +242,12 @@ def test_checking_again_gives_the_same_results(candidate: Settings, run: Run) ->
         ("update metrics.metrics_lead_funnel_daily set leads_created = leads_created + 1",
          "every_lead_is_in_the_funnel"),
         ("insert into metrics.metrics_complaint_daily values (1)", "every_complaint_is_counted"),
+        ("insert into metrics.metrics_nps_monthly values (1)",
+         "every_valid_response_is_in_the_score"),
+        ("insert into staging.stg_workforce__content_posts values ('P', date '2026-03-01', null)",
+         "every_post_is_published_once"),
+        ("insert into staging.stg_workforce__training_records values ('2026-03-01 08:00:00')",
+         "every_assignment_that_fell_due_is_counted"),
         ("delete from metrics.meta_ledger", "meta_ledger_shows_every_delivery"),
         ("update metrics.meta_ledger set rows_in = 0", "meta_ledger_shows_every_row"),
         ("update meta.deliveries set rows_loaded = 7", "candidate_was_built_from_the_ledger"),

@@ -1,4 +1,4 @@
-"""The true values of three shared metrics tables, worked out from the clean rows.
+"""The true values of shared metrics tables, worked out from the clean rows.
 
 A second, independent reading of the metric catalogue; ratios are left as numerator, denominator.
 """
@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from zhongtai.generate.draws import Array
 from zhongtai.generate.timeline import DAY, LOCAL
+from zhongtai.generate.truth_staff import staff_truth
 
 if TYPE_CHECKING:
     import duckdb
@@ -170,7 +171,7 @@ from responses group by all order by all
 
 
 def write_metric_truth(truth: Path, as_of: datetime, holidays: Path | None = None) -> None:
-    """Write the truth of the three tables at `as_of` (aware) below `truth`; see `metric_truth`.
+    """Write the truth of the tables at `as_of` (aware) below `truth`; see `metric_truth`.
 
     Persons are counted as a careful human would tell them apart, by `evidence_group`.
     """
@@ -183,7 +184,7 @@ def write_metric_truth(truth: Path, as_of: datetime, holidays: Path | None = Non
 def metric_truth(
     truth: Path, as_of: datetime, holidays: Path | None, partition: pa.Table
 ) -> dict[str, pa.Table]:
-    """Return the true values of the three tables, given who is one person.
+    """Return the true values of the tables, given who is one person.
 
     `truth` holds what the generator wrote. `holidays` is a CSV with a column `date` on which no
     dealer works; without it every day counts. `partition` has source, entity, record_key,
@@ -202,6 +203,7 @@ def metric_truth(
             TABLES[0]: connection.execute(_funnel_query(), at).to_arrow_table(),
             TABLES[1]: _responses(connection, as_of, holidays),
             TABLES[2]: connection.execute(_COMPLAINTS, at).to_arrow_table(),
+            **staff_truth(connection, at),
         }
 
 

@@ -79,6 +79,27 @@ _EQUALITIES = (
         "select count(*) from staging.stg_crm__complaints",
     ),
     Equality(
+        "every_valid_response_is_in_the_score",
+        "an answer lost in a join would be missing from the score of its adviser",
+        "select coalesce(sum(nps_den), 0) from metrics.metrics_nps_monthly",
+        "select count(*) from staging.stg_crm__surveys"
+        " where submitted_at is not null and recommend_score between 0 and 10",
+    ),
+    Equality(
+        "every_post_is_published_once",
+        "a post that is counted on two days, or on none, makes its author's work wrong",
+        "select coalesce(sum(content_posts), 0) from metrics.metrics_content_daily",
+        "select count(distinct post_id) from staging.stg_workforce__content_posts"
+        " where stat_on is not null or posted_at is not null",
+    ),
+    Equality(
+        "every_assignment_that_fell_due_is_counted",
+        "an assignment that is lost makes the rest look better than it is",
+        "select coalesce(sum(training_completion_den), 0) from metrics.metrics_training_monthly",
+        "select count(*) from staging.stg_workforce__training_records"
+        " where due_at <= (select as_of from meta.run_context)",
+    ),
+    Equality(
         "no_record_has_two_persons",
         "a record that is in the bridges twice would count its person twice",
         "select count(*) from (select source, entity, record_key from profiles.bridge_user_records"
