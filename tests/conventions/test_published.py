@@ -98,7 +98,7 @@ AWAITED = {
     *("metrics_lifecycle_daily", "metrics_behaviour_rule_weekly", "metrics_ltv_monthly"),
     *("metrics_score_calibration_weekly", "metrics_assessment_monthly"),
     *("metrics_assessment_yearly", "metrics_bonus_pool_monthly", "metrics_owner_care_monthly"),
-    *("metrics_dual_link_daily"),
+    "metrics_dual_link_daily",
 }
 
 
