@@ -99,7 +99,14 @@ def _row(
     for part in ("num", "den"):
         if f"{name}_{part}" in columns:
             meaning += f"<br>`_{part}`: " + _part(columns[f"{name}_{part}"]["description"])
-    return f"| `{name}` | {meta.get('label', '')} | {meta.get('unit', unit)} | {meaning} |"
+    label = meta.get("label") or _chinese(meaning)
+    return f"| `{name}` | {label} | {meta.get('unit', unit)} | {meaning} |"
+
+
+def _chinese(meaning: str) -> str:
+    """The first Chinese name in brackets, for a column without a label of its own."""
+    found = re.search(r"\(([\u4e00-\u9fff]{2,12})[,)]", meaning)
+    return found[1] if found else ""
 
 
 def _part(description: str) -> str:
