@@ -11,18 +11,19 @@ import json
 import multiprocessing
 import resource
 import tempfile
-import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from benchmarks.tag_models import LAST, compiled_statements, create_fact, macro_environment
+from benchmarks.tag_models import KEPT, Build, Dbt, create_fact, ordered_models
+from zhongtai.tags.staleness import PROFILE_COLUMNS
 
 if TYPE_CHECKING:
-    from zhongtai.tags import Tags
+    import duckdb
 
 AS_OF = "2026-03-31 16:00:00"
 MEMORY = "4500MB"
@@ -109,6 +110,7 @@ def make_events(file: Path, events: int, persons: int) -> None:
     import duckdb
 
     one_id = _DRAW.format(i="i", persons=persons)
+    nothing = ", ".join(f"null::varchar as {name}" for name in PROFILE_COLUMNS)
     kinds = ", ".join(f"'{event}'" for event in _EVENTS)
     with duckdb.connect(file) as connection:
         connection.execute(f"set memory_limit = '{MEMORY}'")
@@ -128,80 +130,131 @@ def make_events(file: Path, events: int, persons: int) -> None:
         )
         connection.execute(
             "create table dim_users as select"
-            f" 'u_' || md5(cast(i as varchar)) as one_id from range({persons}) as t(i)"
+            f" 'u_' || md5(cast(i as varchar)) as one_id, {nothing} from range({persons}) as t(i)"
         )
         connection.execute(
             "create table int_users__first_records as"
             " select one_id, one_id as record from dim_users"
         )
-        connection.execute(f"create table run_context as select timestamp '{AS_OF}' as as_of")
 
 
 def measure(events: int, persons: int, tags: int = 200) -> dict[str, Any]:
-    """Seconds and peak memory of all tags together, of half of them, and of each for itself."""
+    """Seconds and peak memory of all tags together, of half of them, and of each for itself.
+
+    The delta is the second run of all together, after one person in a hundred did something.
+    """
     with tempfile.TemporaryDirectory(prefix="zhongtai-bench-") as name:
         file = Path(name) / "tags.duckdb"
         make_events(file, events, persons)
         together = _apart(run_together, file, tags)
         half = _apart(run_together, file, tags // 2)
+        delta = _apart(run_delta, file, tags)
         alone = _apart(run_alone, file, tags)
+    more = tags - tags // 2
     return {
         "events": events,
         "persons": persons,
         "tags": tags,
         "together_seconds": together["seconds"],
+        "together_processor_seconds": together["processor_seconds"],
         "statements": together["statements"],
         "peak_gb": together["peak_gb"],
-        "one_more_seconds": (together["seconds"] - half["seconds"]) / (tags - tags // 2),
+        "one_more_seconds": (together["seconds"] - half["seconds"]) / more,
+        "one_more_processor_seconds": (together["processor_seconds"] - half["processor_seconds"])
+        / more,
+        "delta_seconds": delta["seconds"],
+        "delta_processor_seconds": delta["processor_seconds"],
+        "delta_full_seconds": delta["full_seconds"],
+        "delta_full_processor_seconds": delta["full_processor"],
+        "delta_peak_gb": delta["peak_gb"],
+        "delta_persons": delta["persons"],
         "alone_seconds": alone["seconds"],
     }
 
 
 def run_together(file: Path, number: int) -> dict[str, Any]:
     """All tags in the plan that the product makes of them."""
-    with tempfile.TemporaryDirectory() as folder:
-        tags = _load(Path(folder), declare(number))
-        took = _run(file, tags)
-        return {"seconds": sum(took.values()), "statements": took}
+    with _open(file) as connection:
+        return _build(Build(connection, Dbt()), _compile(declare(number)))
+
+
+def run_delta(file: Path, number: int) -> dict[str, Any]:
+    """All tags, an hour after a full computation, in which one person in a hundred did something.
+
+    The hour is the last before a local midnight, so that the day stays the same.
+    """
+    # where everyone's values cut the bands of a tag, the wide table is always computed in full
+    declared = [d for d in declare(number) if d.get("rfm", {}).get("cut_by") != "quantile"]
+    models = _compile(declared)
+    with _open(file) as connection:
+        connection.execute(f"update run_context set as_of = timestamp '{AS_OF}' - interval 2 hour")
+        build = Build(connection, Dbt())
+        full = _build(build, models)
+        connection.execute(
+            "create table told as select distinct on (one_id) * replace"
+            f" (timestamp '{AS_OF}' - interval 90 minute as occurred_at)"
+            " from int_events where hash(one_id) % 100 = 0 order by one_id, occurred_at"
+        )
+        connection.execute(
+            "create or replace view int_events as from data.int_events union all by name from told"
+        )
+        connection.execute(f"update run_context set as_of = timestamp '{AS_OF}' - interval 1 hour")
+        found = _build(build, models)
+        stale = connection.execute("select count(distinct one_id) from int_tags__stale").fetchall()
+        of_all = {"full_seconds": full["seconds"], "full_processor": full["processor_seconds"]}
+        return {**found, **of_all, "persons": stale[0][0]}
 
 
 def run_alone(file: Path, number: int) -> dict[str, Any]:
     """Each tag as if it were the only one; composites are left out, they read no events."""
     seconds = 0.0
     for declared in declare(number):
-        if declared["kind"] == "composite":
-            continue
-        with tempfile.TemporaryDirectory() as folder:
-            tags = _load(Path(folder), [declared])
-            seconds += sum(_run(file, tags).values())
+        if declared["kind"] != "composite":
+            models = _compile([declared])
+            # nothing that only the next run would need
+            own = {name: text for name, text in models.items() if name not in KEPT}
+            with _open(file) as connection:
+                seconds += _build(Build(connection, Dbt()), own)["seconds"]
     return {"seconds": seconds}
 
 
-def _load(folder: Path, declared: list[dict[str, Any]]) -> "Tags":
+def _compile(declared: list[dict[str, Any]]) -> dict[str, str]:
     from zhongtai.tags import load_tags
 
-    file = folder / "seeds" / "tags" / "bench.yml"
-    file.parent.mkdir(parents=True)
-    group = {"group": "bench", "title": "量", "owner": "量", "tags": declared}
-    file.write_text(yaml.safe_dump(group, allow_unicode=True, sort_keys=False), "utf-8")
-    return load_tags(folder)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "seeds" / "tags" / "bench.yml"
+        file.parent.mkdir(parents=True)
+        group = {"group": "bench", "title": "量", "owner": "量", "tags": declared}
+        file.write_text(yaml.safe_dump(group, allow_unicode=True, sort_keys=False), "utf-8")
+        return ordered_models(load_tags(Path(folder)))
 
 
-def _run(file: Path, tags: "Tags") -> dict[str, float]:
-    """Seconds of each statement: scans and the wide table as tables, what joins them as a view."""
+@contextmanager
+def _open(file: Path) -> Iterator["duckdb.DuckDBPyConnection"]:
+    """An empty database beside the events."""
     import duckdb
 
-    took = {}
-    with duckdb.connect(file) as connection:
+    with duckdb.connect() as connection:
         connection.execute(f"set memory_limit = '{MEMORY}'")
         connection.execute("set preserve_insertion_order = false")
         connection.execute(f"set temp_directory = '{file.parent}'")
-        for model, select in compiled_statements(tags, macro_environment()).items():
-            kind = "view" if model in (LAST[0], LAST[2]) else "table"
-            started = time.perf_counter()
-            connection.execute(f"create or replace temp {kind} {model} as {select}")
-            took[model] = round(time.perf_counter() - started, 3)
-    return took
+        connection.execute(f"attach '{file}' as data (read_only)")
+        connection.execute("create schema intermediate; set search_path = 'intermediate'")
+        for table in ("int_events", "dim_users", "int_users__first_records"):
+            connection.execute(f"create view {table} as from data.{table}")
+        connection.execute(f"create table run_context as select timestamp '{AS_OF}' as as_of")
+        yield connection
+
+
+def _build(build: Build, models: Mapping[str, str]) -> dict[str, Any]:
+    """Seconds, and of processors in all and for each statement."""
+    took = build.run(models)
+    processor = {name: round(worked, 3) for name, (_, worked) in took.items()}
+    return {
+        "seconds": sum(seconds for seconds, _ in took.values()),
+        "processor_seconds": sum(processor.values()),
+        "statements": processor,
+    }
 
 
 def _apart(function: Any, file: Path, number: int) -> dict[str, Any]:

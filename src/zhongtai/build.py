@@ -135,9 +135,11 @@ def run_step(settings: Settings, run: Run, step: str, progress: Progress = ignor
     if step == "tags":
         tags.load_history(settings)
         tags.load_statements(settings)
+        tags.prepare_increment(settings, run)
     report = transform.run_dbt(settings, run, step)
     if step == "tags":
         tags.record_costs(settings, report)
+        tags.keep_increment(settings, run)
 
 
 def _read_identity_version(build: "DuckDBPyConnection") -> str:

@@ -42,6 +42,8 @@ _OTHERS = {
         " sharing varchar"
     ),
     "identity.version": "identity_version varchar",
+    "tags.computed": "as_of timestamp",
+    "tags.fingerprints": "concern varchar, one_id varchar, fingerprint ubigint",
     "meta.quarantine": (
         "delivery_id varchar, level varchar, rule varchar, column_name varchar, reason varchar,"
         " severity varchar, rows bigint, replayed_rows bigint"

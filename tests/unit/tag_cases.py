@@ -12,7 +12,7 @@ from zhongtai.tags.facts import FACTS
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are not installed
 
-from benchmarks.tag_models import compiled_statements, create_fact, macro_environment
+from benchmarks.tag_models import Dbt, compiled_statements, create_fact
 
 AS_OF = "2026-03-31 16:00:00"
 PROJECT = Path(__file__).resolve().parents[2]
@@ -26,7 +26,7 @@ _USERS = (
 )
 
 
-ENVIRONMENT = macro_environment()
+DBT = Dbt()
 
 
 def create_tables(connection: duckdb.DuckDBPyConnection, as_of: str = AS_OF) -> None:
@@ -37,6 +37,12 @@ def create_tables(connection: duckdb.DuckDBPyConnection, as_of: str = AS_OF) -> 
     )
     for fact in FACTS:
         create_fact(connection, fact)
+    connection.execute("create schema if not exists tags")
+    connection.execute("create or replace table tags.computed (as_of timestamp)")
+    connection.execute(
+        "create or replace table tags.fingerprints"
+        " (concern varchar, one_id varchar, fingerprint ubigint)"
+    )
     connection.execute(
         f"create or replace table run_context as select timestamp '{as_of}' as as_of"
     )
@@ -54,7 +60,7 @@ def add_rows(
 
 def create_models(connection: duckdb.DuckDBPyConnection, tags: Tags) -> None:
     """The compiled models as views over the facts."""
-    for name, sql in compiled_statements(tags, ENVIRONMENT).items():
+    for name, sql in compiled_statements(tags, DBT).items():
         connection.execute(f"create or replace view {name} as {sql}")
 
 

@@ -159,9 +159,12 @@ def test_tags_take_few_statements_together_and_one_each_for_themselves() -> None
     measured = tags.measure(events=3000, persons=100, tags=22)
     statements = set(measured["statements"])
     assert {"int_tags__events", "int_tags__events_by_happened_on", "dim_user_tags"} <= statements
-    assert len(statements) <= 8, "22 tags share them"
+    assert len(statements) <= 11, "22 tags share them"
     assert 0 < measured["together_seconds"] < measured["alone_seconds"]
     assert measured["peak_gb"] > 0
+    # one person in a hundred did something, and of a few others a window moved
+    assert 0 < measured["delta_persons"] < 50
+    assert measured["delta_seconds"] > 0
 
 
 def test_the_tags_of_the_benchmark_are_of_many_kinds() -> None:

@@ -181,7 +181,8 @@ def test_each_fact_table_is_scanned_once_by_each_shape_of_statement() -> None:
     ]
     assert len(scans) >= 10
     for text in scans:
-        read = re.findall(r"ref\('(?:int|bridge)_\w+'\)", text)
+        body = "\n".join(line for line in text.splitlines() if not line.startswith("--"))
+        read = re.findall(r"ref\('(?:int|bridge)_\w+'\)", body)
         assert read, "a sequence may read several fact tables, each once"
         assert len(read) == len(set(read))
     grains = [text.splitlines()[0] for text in scans if "ref('int_events')" in text]

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import pyarrow as pa
 import pytest
 import yaml
 from hypothesis import HealthCheck, Phase, given, settings
@@ -48,10 +49,9 @@ def compiled(
 def insert(connection: duckdb.DuckDBPyConnection, table: str, rows: list[Spec]) -> None:
     connection.execute(f"delete from {table}")
     if rows:
-        columns = ", ".join(rows[0])
-        marks = ", ".join("?" for _ in rows[0])
-        statement = f"insert into {table} ({columns}) values ({marks})"
-        connection.executemany(statement, [list(row.values()) for row in rows])
+        connection.register("given_rows", pa.Table.from_pylist(rows))
+        connection.execute(f"insert into {table} by name from given_rows")
+        connection.unregister("given_rows")
 
 
 # shrinking takes minutes, and what fails prints its declarations and its world as it is

@@ -10,12 +10,19 @@ import yaml
 
 from zhongtai.settings import Settings
 from zhongtai.tags.catalogue import Tags, load_tags
-from zhongtai.tags.descriptions import describe
 from zhongtai.tags.expressions import SQL_TYPES, attribute_sql
 from zhongtai.tags.listing import LISTED_COLUMNS, listing_sql
 from zhongtai.tags.model import Attribute, Tag, leaves
-from zhongtai.tags.plan import Plan, default_of, is_days_since, plan_scans
-from zhongtai.tags.scans import header, kept_name, scan_columns, scan_sql
+from zhongtai.tags.plan import STALE, Plan, default_of, gathered_model, is_days_since, plan_scans
+from zhongtai.tags.scans import header, incremental_sql, kept_name, scan_columns, scan_sql
+from zhongtai.tags.staleness import (
+    FINGERPRINT_COLUMNS,
+    FINGERPRINTS,
+    STALE_COLUMNS,
+    fingerprints_sql,
+    gathered_sql,
+    stale_sql,
+)
 from zhongtai.tags.values import cuts_sql, value_sql
 from zhongtai.tags.versions import (
     REGISTRY,
@@ -31,9 +38,9 @@ from zhongtai.tags.wants import Wanted
 _INTERMEDIATE = Path("dbt_project/models/intermediate/tags")
 _PROFILES = Path("dbt_project/models/marts/profiles")
 _METRICS = Path("dbt_project/models/marts/metrics")
+WIDE = "dim_user_tags"
 # What every person brings along, beside attributes and measures.
 _PERSON = ("one_id", "as_of", "drawn_by")
-_LEVELS = ("int_tags__measures", "int_tags__held")
 
 
 def write_models(
@@ -89,6 +96,15 @@ def stale_models(settings: Settings) -> list[Path]:
     return stale + _left_over(project, wanted)
 
 
+def generated_models(project_dir: Path) -> dict[str, str]:
+    """The generated models that compute tags as they stand below `project_dir`, by name."""
+    files = [
+        *(project_dir / _INTERMEDIATE).glob("int_tags__*.sql"),
+        project_dir / _PROFILES / f"{WIDE}.sql",
+    ]
+    return {file.stem: file.read_text("utf-8") for file in files}
+
+
 def render_models(
     tags: Tags, versions: Mapping[str, tuple[Version, ...]] | None = None
 ) -> dict[Path, str]:
@@ -98,12 +114,7 @@ def render_models(
     """
     plan = plan_scans(tags)
     texts = _scan_texts(plan)
-    texts[_INTERMEDIATE / "int_tags__measures.sql"] = _measures_sql(tags, plan)
-    texts[_INTERMEDIATE / "int_tags__measures.yml"] = _properties(
-        "int_tags__measures",
-        "What the rules of the tags read: attributes and measures of every person, side by side",
-        [("one_id", None, "The person"), *_measure_columns(tags, plan)],
-    )
+    texts |= {**_staleness_texts(plan), **_gathered_texts(plan)}
     texts[_INTERMEDIATE / "int_tags__held.sql"] = _held_sql(tags)
     texts[_INTERMEDIATE / "int_tags__held.yml"] = _properties(
         "int_tags__held",
@@ -114,9 +125,9 @@ def render_models(
             ("value", None, "Its value as text; true for a boolean tag"),
         ],
     )
-    texts[_PROFILES / "dim_user_tags.sql"] = _wide_sql(tags, plan)
-    texts[_PROFILES / "dim_user_tags.yml"] = _properties(
-        "dim_user_tags",
+    texts[_PROFILES / f"{WIDE}.sql"] = _wide_sql(tags, plan)
+    texts[_PROFILES / f"{WIDE}.yml"] = _properties(
+        WIDE,
         "One row per person: every published tag in a typed column of its own",
         [
             ("one_id", "varchar", "The person"),
@@ -148,10 +159,61 @@ def _scan_texts(plan: Plan) -> dict[Path, str]:
     return texts
 
 
+def _staleness_texts(plan: Plan) -> dict[Path, str]:
+    fingerprints = "one row per table of facts and person: what tags could read there, as a number."
+    stale = "one row per concern and person whose row is to be computed anew; some repeat."
+    return {
+        _INTERMEDIATE / f"{FINGERPRINTS}.sql": f"{header(fingerprints)}{fingerprints_sql(plan)}",
+        _INTERMEDIATE / f"{FINGERPRINTS}.yml": _properties(
+            FINGERPRINTS,
+            "What tags could read of each person, as numbers that the next run compares with",
+            [(name, None, text) for name, text in FINGERPRINT_COLUMNS],
+        ),
+        _INTERMEDIATE / f"{STALE}.sql": f"{header(stale)}{stale_sql(plan)}",
+        _INTERMEDIATE / f"{STALE}.yml": _properties(
+            STALE,
+            "Persons of whom something changed since tags were computed last; nobody after a full"
+            " computation",
+            [(name, None, text) for name, text in STALE_COLUMNS],
+        ),
+    }
+
+
+def _gathered_texts(plan: Plan) -> dict[Path, str]:
+    texts = {}
+    facts = {fact.name: fact for scan in plan.scans for fact in scan.facts}
+    for name in sorted({name for scan in plan.scans for name in scan.gathered}):
+        grain = f"one row per fact of {name} of a person whose tags are computed anew."
+        model = gathered_model(name)
+        texts[_INTERMEDIATE / f"{model}.sql"] = f"{header(grain)}{gathered_sql(plan, facts[name])}"
+        columns = {"one_id": "The person", facts[name].time: "When it happened (naive UTC)"}
+        columns |= dict.fromkeys(facts[name].columns, "As in the table of facts")
+        texts[_INTERMEDIATE / f"{model}.yml"] = _properties(
+            model,
+            f"The {name} of persons of whom something changed, read once for all measures",
+            [(column, None, text) for column, text in columns.items()],
+        )
+    return texts
+
+
 def _attributes(tags: Tags) -> list[str]:
     """Names of the attributes that the rules read."""
     read = {leaf for tag in tags.published for leaf in leaves(tag.rule)}
     return sorted({leaf.name for leaf in read if isinstance(leaf, Attribute)})
+
+
+def _persons_sql(is_kept: bool) -> str:
+    """Everyone, or who is stale, with what lots are drawn by."""
+    everyone = "{{ ref('dim_users') }}"
+    if is_kept:
+        everyone = f"(select * from {everyone} where true {{{{ only_stale() }}}})"  # noqa: S608  # our own names
+    met = "met as (select one_id, record from {{ ref('int_users__first_records') }})"
+    return (
+        f"{met},\nusers as (\n    select dim_users.*, {{{{ as_of() }}}} as as_of,\n"  # noqa: S608
+        "    coalesce(met.record, dim_users.one_id) as drawn_by\n"
+        f"    from {everyone} as dim_users\n"
+        "    left join met on met.one_id = dim_users.one_id\n)"
+    )
 
 
 def _measures_sql(tags: Tags, plan: Plan) -> str:
@@ -162,20 +224,12 @@ def _measures_sql(tags: Tags, plan: Plan) -> str:
             column = _joined_column(f"{scan.alias}.{kept_name(name, wanted)}", wanted)
             columns.append(f"    {column} as {scan.alias}__{name}")
     joins = "".join(
-        f"left join {{{{ ref('{s.model}') }}}} as {s.alias} on {s.alias}.one_id = users.one_id\n"
+        f"    left join {{{{ ref('{s.model}') }}}} as {s.alias}"
+        f" on {s.alias}.one_id = users.one_id\n"
         for s in plan.scans
     )
-    return (
-        f"{header('one row per person, with what the rules of the tags read.')}"  # noqa: S608  # our own names
-        "{{ config(materialized='view') }}\n"
-        "with\nmet as (select one_id, record from {{ ref('int_users__first_records') }}),\n"
-        "users as (\n    select dim_users.*, {{ as_of() }} as as_of,\n"
-        "    coalesce(met.record, dim_users.one_id) as drawn_by\n"
-        "    from {{ ref('dim_users') }} as dim_users\n"
-        "    left join met on met.one_id = dim_users.one_id\n)\n"
-        f"select\n{_listed([*(f'    users.{name}' for name in _PERSON), *columns])}\n"
-        f"from users\n{joins}"
-    )
+    selected = _listed([*(f"    users.{name}" for name in _PERSON), *columns])
+    return f"measures as (\n    select\n{selected}\n    from users\n{joins})"
 
 
 def _joined_column(column: str, wanted: Wanted) -> str:
@@ -187,24 +241,14 @@ def _joined_column(column: str, wanted: Wanted) -> str:
     return column if default is None else f"coalesce({column}, {default})"
 
 
-def _measure_columns(tags: Tags, plan: Plan) -> list[tuple[str, None, str]]:
-    """Name and description of every column of int_tags__measures but the person."""
-    attributes = [(f"profile__{n}", None, f"{n} of the profile") for n in _attributes(tags)]
-    measures = [
-        (f"{scan.alias}__{name}", None, describe(wanted))
-        for scan in plan.scans
-        for name, wanted in scan.columns
-    ]
-    given = [
-        ("as_of", None, "The instant of the run"),
-        ("drawn_by", None, "What lots are drawn by: the record that the person was first met by"),
-    ]
-    return [*given, *attributes, *measures]
-
-
 def _wide_sql(tags: Tags, plan: Plan) -> str:
-    """The tags level by level: a composite one reads the levels before its own."""
-    levels = [_ground_sql(tags, plan)]
+    """The tags level by level: a composite one reads the levels before its own.
+
+    Where everyone's values cut the bands of one, a changed person may change any other's tags, so
+    nothing is kept.
+    """
+    cuts = cuts_sql(tags, plan)
+    levels = [_persons_sql(not cuts), _measures_sql(tags, plan), *_ground_sql(cuts)]
     for number, level in enumerate(tags.levels(), 1):
         rules = _listed(f"    {value_sql(tag, tags, plan)} as {tag.tag_id}" for tag in level)
         levels.append(
@@ -214,21 +258,20 @@ def _wide_sql(tags: Tags, plan: Plan) -> str:
     chosen = fill(", ".join(["one_id", *(tag.tag_id for tag in tags.published)]), 96)
     return (
         f"{header('one row per person, every published tag in a column of its own.')}"
+        f"{'' if cuts else incremental_sql()}"
         f"with\n{ctes}\nselect\n{indent(chosen, '    ')}\nfrom level_{len(tags.levels())}\n"
     )
 
 
-def _ground_sql(tags: Tags, plan: Plan) -> str:
+def _ground_sql(cuts: list[str]) -> list[str]:
     """What the first level reads: the measures, and the cuts that everyone's values make."""
-    cuts = cuts_sql(tags, plan)
     if not cuts:
-        return "level_0 as (select * from {{ ref('int_tags__measures') }})"
+        return ["level_0 as (select * from measures)"]
     listed = _listed(f"        {cut}" for cut in cuts)
-    return (
-        "measures as (select * from {{ ref('int_tags__measures') }}),\n"  # noqa: S608  # our own names
-        f"cuts as (\n    select\n{listed}\n    from measures\n),\n"
-        "level_0 as (select * from measures cross join cuts)"
-    )
+    return [
+        f"cuts as (\n    select\n{listed}\n    from measures\n)",
+        "level_0 as (select * from measures cross join cuts)",
+    ]
 
 
 def _held_sql(tags: Tags) -> str:

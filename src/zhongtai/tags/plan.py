@@ -7,8 +7,9 @@ should not pay for.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Literal
 
@@ -34,7 +35,10 @@ Shape = Literal["filtered", "ordered", "by_value", "sequences", "scores", "query
 # a measure that counts is 0 for a person without any fact; any other is unknown
 ZERO_WITHOUT_FACTS = ("count", "active_days", "distinct", "sum")
 LOCAL_DAY = "happened_on"
+STALE = "int_tags__stale"
 _LONGEST_NAME = 55
+# by so many statements facts are read that gathering those of stale persons once is cheaper
+_OFTEN = 3
 _Key = tuple[str, Shape, str | None]
 
 
@@ -43,6 +47,7 @@ class Scan:
     """One generated model: what is measured in one statement, a row per person.
 
     `facts` are the tables read, one but for sequences; `by` is the column of a shape by_value.
+    Of the `gathered` facts those of stale persons stand in a table of their own.
     """
 
     alias: str
@@ -50,11 +55,32 @@ class Scan:
     facts: tuple[Fact, ...]
     columns: tuple[tuple[str, Wanted], ...]
     by: str | None = None
+    gathered: frozenset[str] = frozenset()
 
     @property
     def model(self) -> str:
         """The dbt model that holds the result, one row per person."""
         return f"int_tags__{self.alias}"
+
+    @property
+    def is_incremental(self) -> bool:
+        """Whether it measures each person by that person's facts, so that the others' rows stand.
+
+        A select may look at everyone at once, and of scores there are as many as persons.
+        """
+        return self.shape not in ("scores", "query")
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """What makes a person's row stale: changed facts of a table, a window that moved."""
+        return (*(fact.name for fact in self.facts), self.model)
+
+    def source_of(self, fact: Fact) -> str:
+        """Jinja for where the facts are read: all, or those of stale persons."""
+        if fact.name not in self.gathered:
+            return f"{{{{ ref('{fact.model}') }}}}"
+        gathered = f"ref('{gathered_model(fact.name)}')"
+        return f"{{{{ {gathered} if is_incremental() else ref('{fact.model}') }}}}"
 
 
 @dataclass(frozen=True)
@@ -87,7 +113,22 @@ def plan_scans(tags: Tags) -> Plan:
                 gathered.setdefault(_statement_of(wanted), {})[wanted] = None
     order = [*FACTS, "sequences", "scores", "sql"]
     keys = sorted(gathered, key=lambda k: (order.index(k[0]), k[1], k[2] or ""))
-    return Plan(tuple(_scan(key, gathered[key]) for key in keys))
+    scans = [_scan(key, gathered[key]) for key in keys]
+    reading = Counter(fact.name for scan in scans for fact in scan.facts)
+    often = {name for name, times in reading.items() if times >= _OFTEN}
+    return Plan(
+        tuple(
+            replace(
+                scan, gathered=frozenset(fact.name for fact in scan.facts if fact.name in often)
+            )
+            for scan in scans
+        )
+    )
+
+
+def gathered_model(fact_name: str) -> str:
+    """The dbt model with the facts of stale persons."""
+    return f"int_tags__gathered_{fact_name}"
 
 
 def default_of(wanted: Wanted) -> str | None:

@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 
 from zhongtai.tags.expressions import comparison_sql
 from zhongtai.tags.facts import LOCAL_COLUMNS, Fact
-from zhongtai.tags.plan import LOCAL_DAY
+from zhongtai.tags.plan import LOCAL_DAY, Scan
 from zhongtai.tags.wants import (
     ALWAYS,
     Distribution,
@@ -59,7 +59,7 @@ class Rows:
             found.append(self._named(bounds_sql(window, self._fact.time), "in_window"))
         return found
 
-    def sql(self, *, only: Iterable[Selecting]) -> str:
+    def sql(self, scan: Scan, *, only: Iterable[Selecting]) -> str:
         """The CTEs `moment` and `facts`, of rows that at least one of `only` selects."""
         any_of = self._any_of(list(only))
         columns = [
@@ -71,8 +71,9 @@ class Rows:
         selected = ",\n".join(f"        {column}" for column in columns)
         return (
             f"{moment_sql(self._days)},\nfacts as (\n    select\n{selected}\n"
-            f"    from {{{{ ref('{self._fact.model}') }}}}\n    cross join moment\n"
-            f"    where one_id is not null and {self._fact.time} < {{{{ as_of() }}}}{any_of}\n)"
+            f"    from {scan.source_of(self._fact)}\n    cross join moment\n"
+            f"    where one_id is not null and {self._fact.time} < {{{{ as_of() }}}}{any_of}\n"
+            f"    {only_stale_sql(scan)}\n)"
         )
 
     def _any_of(self, only: list[Selecting]) -> str:
@@ -99,6 +100,11 @@ class Rows:
     def _carried(self, name: str) -> str:
         sql = expression_sql(self._fact, name)
         return name if sql == name else f"{sql} as {name}"
+
+
+def only_stale_sql(scan: Scan) -> str:
+    """The test that leaves out, where the table stands already, persons whose row is not stale."""
+    return f"{{{{ only_stale({list(scan.concerns)}) }}}}"
 
 
 def filters_sql(fact: Fact, where: tuple[Filter, ...]) -> str:

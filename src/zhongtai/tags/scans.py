@@ -1,11 +1,12 @@
 """The SQL of a scan: one statement over one fact table, one row per person."""
 
+from collections.abc import Iterable
 from textwrap import indent
 
 from zhongtai.tags.descriptions import describe
 from zhongtai.tags.expressions import literal
 from zhongtai.tags.facts import FACTS, PROFILE, Fact
-from zhongtai.tags.plan import LOCAL_DAY, Scan, is_days_since
+from zhongtai.tags.plan import LOCAL_DAY, STALE, Scan, gathered_model, is_days_since
 from zhongtai.tags.queries import PERSONS
 from zhongtai.tags.rows import Rows, expression_sql, moment_sql
 from zhongtai.tags.sequences import sequences_sql
@@ -38,12 +39,26 @@ def scan_sql(scan: Scan) -> str:
         "scores": _scores_sql,
         "query": _query_sql,
     }[scan.shape](scan)
-    return f"{header(f'one row per person with {scan.alias}, a column per measure.')}{body}"
+    kept = incremental_sql(scan.concerns, scan.gathered) if scan.is_incremental else ""
+    return f"{header(f'one row per person with {scan.alias}, a column per measure.')}{kept}{body}"
 
 
 def header(grain: str) -> str:
     """What every generated model begins with; sqlfmt would break its long lines."""
     return f"-- Grain: {grain}\n{_HEADER}\n"
+
+
+def incremental_sql(concerns: tuple[str, ...] = (), gathered: Iterable[str] = ()) -> str:
+    """What makes a model keep its rows, but for those of persons that `concerns` make stale."""
+    named = str(list(concerns)) if concerns else ""
+    # dbt does not see what a model refers to only where its table stands already
+    read = [STALE, *(gathered_model(name) for name in sorted(gathered))]
+    noted = "".join(f"-- depends_on: {{{{ ref('{model}') }}}}\n" for model in read)
+    return (
+        "{{ config(materialized='incremental', incremental_strategy='append',"
+        f" on_schema_change='fail', pre_hook=\"{{{{ forget_stale({named}) }}}}\") }}}}\n"
+        f"{noted}"
+    )
 
 
 def scan_columns(scan: Scan) -> list[tuple[str, str]]:
@@ -62,7 +77,7 @@ def _plain_sql(scan: Scan) -> str:
     taken = [f"    {_aggregate(rows, m)} as {kept_name(name, m)}" for name, m in scan.columns]
     measured = ",\n".join(["    one_id", *taken])
     only = [wanted for _, wanted in scan.columns if isinstance(wanted, Measure)]
-    return f"with\n{rows.sql(only=only)}\nselect\n{measured}\nfrom facts\ngroup by one_id\n"
+    return f"with\n{rows.sql(scan, only=only)}\nselect\n{measured}\nfrom facts\ngroup by one_id\n"
 
 
 def _aggregate(rows: Rows, wanted: Wanted) -> str:

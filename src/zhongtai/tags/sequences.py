@@ -8,7 +8,7 @@ person, and a sequence of n steps costs n passes, however many facts there are.
 
 from zhongtai.tags.facts import Fact
 from zhongtai.tags.plan import Scan
-from zhongtai.tags.rows import bounds_sql, days_of, filters_sql, moment_sql
+from zhongtai.tags.rows import bounds_sql, days_of, filters_sql, moment_sql, only_stale_sql
 from zhongtai.tags.wants import Absent, Filter, Sequence, Step
 
 _BEFORE = (
@@ -32,9 +32,12 @@ class _Moments:
     def absent(self, parts: tuple[Absent, ...]) -> str:
         return " or ".join(self.named(part) for part in parts)
 
-    def sql(self, facts: tuple[Fact, ...]) -> str:
+    def sql(self, scan: Scan) -> str:
         """The CTEs `facts` and `moments`: facts of the same instant make one moment."""
-        branches = "\n    union all\n".join(self._branch(fact) for fact in facts)
+        branches = "\n    union all\n".join(
+            f"{self._branch(fact, scan.source_of(fact))}\n        {only_stale_sql(scan)}"
+            for fact in scan.facts
+        )
         kinds = "".join(f",\n        bool_or({n}) as {n}" for n in self._kinds.values())
         return (
             f"facts as (\n{branches}\n),\n"
@@ -42,7 +45,7 @@ class _Moments:
             "    from facts\n    group by one_id, happened_at\n)"
         )
 
-    def _branch(self, fact: Fact) -> str:
+    def _branch(self, fact: Fact, source: str) -> str:
         tests = {
             name: filters_sql(fact, where) if of == fact.name else "false"
             for (of, where), name in self._kinds.items()
@@ -56,7 +59,7 @@ class _Moments:
         any_own = "" if "true" in own else f"\n        and ({' or '.join(f'({t})' for t in own)})"
         return (
             f"    select\n        one_id,\n        {fact.time} as happened_at{columns}\n"
-            f"    from {{{{ ref('{fact.model}') }}}}\n"
+            f"    from {source}\n"
             f"    where\n        one_id is not null\n"
             f"        and {fact.time} < {{{{ as_of() }}}}{any_own}"
         )
@@ -79,7 +82,7 @@ def sequences_sql(scan: Scan) -> str:
     levels.append(_level("ended", f"level_{longest}", after))
     days = {d for _, sequence in sequences for d in days_of(sequence.window)}
     selected = ",\n".join(["    one_id", *(f"    {c.result()} as {c.name}" for c in chains)])
-    ctes = ",\n".join([moment_sql(days), moments.sql(scan.facts), *levels])
+    ctes = ",\n".join([moment_sql(days), moments.sql(scan), *levels])
     return f"with\n{ctes}\nselect\n{selected}\nfrom ended\ngroup by one_id\n"
 
 

@@ -22,7 +22,7 @@ def by_value_sql(scan: Scan) -> str:
     gathered = _listed(["one_id", *(item for p in parts for item in p.gathered)])
     selected = _listed(["one_id", *(f"{p.final} as {p.name}" for p in parts)], 4)
     return (
-        f"with\n{rows.sql(only=_selections(scan))},\n"
+        f"with\n{rows.sql(scan, only=_selections(scan))},\n"
         f"counted as (\n    select\n{counted}\n    from facts\n"
         f"    where {by} is not null\n    group by one_id, {by}\n),\n"
         f"gathered as (\n    select\n{gathered}\n    from counted\n    group by one_id\n)\n"
