@@ -51,6 +51,7 @@ def _profiles(persons: int) -> Iterator[str]:
 create table dim_users as
 select
     {one_id}, '王' || i as name, if(i % 5 > 0, '+8613' || lpad(i::varchar, 9, '0'), null) as mobile,
+    if(i % 4 = 0, date '1960-01-01' + (i % 20000)::integer, null) as birth_date,
     ['上海', '北京', '广东'][i % 3 + 1] as province, 'c' || (i % 300) as city,
     i % 7 = 0 as is_owner, i % 100 = 0 as is_staff, i % 50 = 0 as is_partner,
     i % 3 > 0 as allows_marketing, ['认知', '对比', '决策'][i % 3 + 1] as lifecycle_stage,

@@ -5,7 +5,7 @@ import hashlib
 import shutil
 import stat
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -321,6 +321,27 @@ def test_an_export_keeps_consent_and_says_whom_it_left_out(home: Settings, tmp_p
     assert row.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     assert (row.author, row.reason, row.destination) == ("mei", "week 14", "短信平台")
     assert (row.file, row.size_bytes) == ("out.csv", file.stat().st_size)
+
+
+def test_minors_are_in_no_selection_for_marketing_and_children_in_none_at_all(
+    home: Settings, tmp_path: Path
+) -> None:
+    born = {1: (2008, 4, 1), 2: (2008, 4, 2), 3: (2012, 4, 1), 4: (2012, 4, 2)}
+    persons = [person(number, birth_date=date(*day)) for number, day in born.items()]
+    rows = [number_of(number, f"u_{number}") for number in (*born, 8)]
+    # as-of is midnight in China: the first of them is of age since that moment
+    publish(home, [*persons, person(8)], tags=TAGS, snapshot_id="s_young", identifiers=rows)
+    for purpose, condition, exported in (
+        ("marketing", "keen", ["13812340001", "13812340008"]),
+        ("service", "model is known", [f"1381234000{number}" for number in (1, 2, 3, 8)]),
+    ):
+        change = {"purpose": purpose, "condition": condition}
+        file = export(home, tmp_path / f"{purpose}.csv", **change)
+        assert [row["mobile"] for row in read_csv(file)] == exported
+        left_out = len(persons) + 1 - len(exported)
+        assert list_exports(home)[0].suppressed == {"minor": left_out}
+        with open_store(home) as store:
+            assert preview_condition(store, condition, purpose=purpose).minors == left_out
 
 
 def test_a_hashed_export_holds_no_number(home: Settings, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from zhongtai.contracts import load_contracts
 from zhongtai.errors import ConfigurationError
 from zhongtai.settings import Settings, load_settings
 from zhongtai.tags import load_tags, stale_models, write_models
+from zhongtai.tags.audiences import load_audiences
 from zhongtai.tags.facts import FACTS, PROFILE
 from zhongtai.tags.lineage import PROFILE as PROFILE_FACT
 from zhongtai.tags.lineage import columns_read, origins_of
@@ -166,6 +167,28 @@ def test_a_tag_that_another_reads_cannot_be_withdrawn(tmp_path: Path) -> None:
     withdrawn = project(tmp_path, FEW.replace("published", "inactive") + READER)
     with pytest.raises(ConfigurationError, match="calm reads few_views, which is inactive"):
         write_models(withdrawn, "李维", "不再需要", DAY)
+
+
+def test_a_retired_audience_uses_no_tag_and_may_name_one_that_is_gone(tmp_path: Path) -> None:
+    other = tag("other", "rule", "boolean", "rule: {did: events}")
+    settings = project(tmp_path, FEW + other)
+    file = tmp_path / "seeds" / "audiences" / "spring.yml"
+    file.parent.mkdir(parents=True)
+    head = "group: spring\ntitle: 春\nowner: 李维\naudiences:\n"
+    audience = (
+        "  - id: {id}\n    name: {{zh: 人, en: People}}\n    description: 说明。\n"
+        "    purpose: marketing\n    condition: few_views\n    destination: 短信\n"
+        "    identifier: mobile\n    form: clear\n    status: {status}\n"
+    )
+    retired = audience.format(id="old_people", status="retired")
+    file.write_text(head + retired + audience.format(id="people", status="inactive"), "utf-8")
+    used = users_of(tmp_path, load_tags(tmp_path), "few_views")
+    assert [(use.name, use.place) for use in used] == [("people", "seeds/audiences/spring.yml:18")]
+    file.write_text(head + retired, "utf-8")
+    write_models(settings, "李维", "首发", DAY)
+    withdrawn = project(tmp_path, FEW.replace("published", "inactive") + other)
+    write_models(withdrawn, "李维", "不再需要", DAY)
+    assert load_audiences(tmp_path)["old_people"].tag_ids == ()
 
 
 def test_a_word_that_only_contains_the_id_is_no_use(tmp_path: Path) -> None:

@@ -69,7 +69,10 @@ def say_preview(found: "Preview") -> None:
     say(f"snapshot     {found.snapshot_id}, as of {found.as_of:%Y-%m-%d %H:%M} UTC")
     say(f"selected     {found.users:,} of {found.persons:,} persons ({percent(found.share)})")
     say(f"suppressed   {found.consent_suppressed:,} without consent to {found.purpose}")
-    say(f"also         {found.staff:,} employees, {found.undisturbed:,} who asked to be left alone")
+    say(
+        f"also         {found.staff:,} employees, {found.undisturbed:,} who asked to be left alone,"
+        f" {found.minors:,} who are too young"
+    )
     reached = [f"{kind} {number:,}" for kind, number in found.identifiers.items()]
     say(f"identifiers  {', '.join(reached) or 'none'}")
     if found.change:

@@ -173,6 +173,9 @@ def _read_audience(
         raise section.error_at("scope", "only an openid has a scope, the app that gave it")
     if identifier == "openid" and "scope" not in section:
         raise section.error_at("identifier", "an openid is of one app: add its id as 'scope'")
+    status = section.choice("status", STATUSES)
+    # what a retired one reads may be gone
+    reads = status != "retired"
     return Audience(
         audience_id=audience_id,
         name_zh=name.text("zh"),
@@ -185,10 +188,10 @@ def _read_audience(
         identifier=identifier,
         scope=section.text("scope") if "scope" in section else None,
         form=section.choice("form", FORMS),
-        columns=_read_columns(section, columns),
+        columns=_read_columns(section, columns) if reads else (),
         includes_staff=section.flag("includes_staff"),
-        status=section.choice("status", STATUSES),
-        tag_ids=_read_tags(section, condition, purpose, (tags, columns)),
+        status=status,
+        tag_ids=_read_tags(section, condition, purpose, (tags, columns)) if reads else (),
         file=file,
         line=section.line,
     )

@@ -254,12 +254,22 @@ def _write(settings: Settings, file: Path, folder: Path) -> None:
     try:
         with open_engine(settings) as engine:
             engine.execute(f"attach {literal(str(file))} as profiles (read_only)")
+            _write_moment(engine, settings.path("published", "metrics", file.name))
             _number_persons(engine, folder.parent / _USERS)
             _write_values(engine, describe_columns(engine), staged)
             _write_persons(engine, staged / _PERSONS)
         staged.rename(folder)
     finally:
         shutil.rmtree(staged, ignore_errors=True)
+
+
+def _write_moment(engine: "DuckDBPyConnection", metrics: Path) -> None:
+    """Write temp table moment (as_of) of the snapshot, whose metrics are published first."""
+    engine.execute(f"attach {literal(str(metrics))} as metrics (read_only)")
+    engine.execute(
+        "create temp table moment as select max(as_of) as as_of from metrics.main.meta_snapshots"  # noqa: S608
+        f" where snapshot_id = {literal(metrics.stem)}"
+    )
 
 
 def _number_persons(engine: "DuckDBPyConnection", file: Path) -> None:

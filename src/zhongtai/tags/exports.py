@@ -19,20 +19,22 @@ from zhongtai.settings import Settings
 from zhongtai.tags.audiences import Audience, audience_version, load_audiences
 from zhongtai.tags.catalogue import load_tags
 from zhongtai.tags.condition_sql import condition_sql
+from zhongtai.tags.population import LEAST_AGE, is_younger
 from zhongtai.tags.preview import DO_NOT_DISTURB, Store, open_store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # Why somebody is left out; the first reason that applies counts.
-STAFF, NO_CONSENT, ASKED, NO_IDENTIFIER, REPEATED = (
+STAFF, TOO_YOUNG, NO_CONSENT, ASKED, NO_IDENTIFIER, REPEATED = (
     "staff",
+    "minor",
     "no_consent",
     "do_not_disturb",
     "no_identifier",
     "same_identifier",
 )
-REASONS = (STAFF, NO_CONSENT, ASKED, NO_IDENTIFIER, REPEATED)
+REASONS = (STAFF, TOO_YOUNG, NO_CONSENT, ASKED, NO_IDENTIFIER, REPEATED)
 # A spreadsheet takes what begins so for a formula.
 _FORMULA = r"^[=+\-@\t\r\n]"
 _FORMATS = {
@@ -46,6 +48,7 @@ with picked as (
         users.one_id,
         users.is_staff,
         users.allows_marketing,
+        {{is_too_young}} as is_too_young,
         coalesce({{asked}}, false) as asked,
         {{identifier}} as identifier{{listed}}
     from profiles.main.dim_users as users
@@ -67,6 +70,7 @@ with picked as (
 )
 select *, case
     when is_staff and {{leaves_staff_out}} then '{STAFF}'
+    when is_too_young then '{TOO_YOUNG}'
     when {{needs_consent}} and not allows_marketing then '{NO_CONSENT}'
     when asked then '{ASKED}'
     when identifier is null then '{NO_IDENTIFIER}'
@@ -203,6 +207,7 @@ def _choose(store: Store, audience: Audience) -> dict[str, int]:
             scope=literal(audience.scope) if audience.scope else "i.identifier_scope",
             condition=condition_sql(store.parse(audience.condition), sql_of),
             leaves_staff_out=_flag(not audience.includes_staff),
+            is_too_young=is_younger(LEAST_AGE[audience.purpose], f"timestamp '{store.as_of}'"),
             needs_consent=_flag(audience.needs_consent),
         )
     )

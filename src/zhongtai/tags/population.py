@@ -43,6 +43,10 @@ _TYPES: Mapping[str, Type] = {
     "VARCHAR": "text",
 }
 KNOWN = "(known)"
+# Purposes of audiences, and from which age on somebody may be in one: docs/audiences.md says why.
+LEAST_AGE: Mapping[str, int] = {"marketing": 18, "personalisation": 18, "service": 14}
+# The bitmaps of who is known to be younger than such an age.
+MINOR = "minor"
 _MASKED = ("name", "mobile")
 _SHOWN = ("province", "city", "lifecycle_stage")
 
@@ -52,7 +56,7 @@ class Populace:
     """The columns of a published profile file.
 
     `sql_of` is over dim_users (alias users) and dim_user_tags (alias tags); `flags` are queries,
-    by name and value, of one flag per number of a person.
+    by name and value, of one flag per number of a person; they read a table `moment` with `as_of`.
     """
 
     columns: Mapping[str, Column]
@@ -68,6 +72,12 @@ def declared_columns(tags: "Tags") -> dict[str, Column]:
     for tag in tags.published:
         columns[tag.tag_id] = Column(tag.tag_id, _type_of_tag(tag.value_type))
     return columns
+
+
+def is_younger(age: int, as_of: str) -> str:
+    """SQL over dim_users (alias users): known to be younger on the local day of `as_of` (SQL)."""
+    grown = f"users.birth_date + interval {age} year"
+    return f"coalesce({grown} > ({as_of} + interval 8 hour)::date, false)"
 
 
 def describe_columns(engine: "DuckDBPyConnection") -> Populace:
@@ -90,6 +100,10 @@ def describe_columns(engine: "DuckDBPyConnection") -> Populace:
     flags = [("everybody", "true", _of_everybody("users.one_id is not null"))]
     flags += [
         (name, KNOWN, _of_everybody(f"{sql_of[name]} is not null")) for name in personal + lists
+    ]
+    flags += [
+        (MINOR, str(age), _of_everybody(is_younger(age, "(select as_of from moment)")))
+        for age in sorted(set(LEAST_AGE.values()))
     ]
     flags += [
         ("identifier", kind, _OF_IDENTIFIER.format(kind=kind.replace("'", "''")))

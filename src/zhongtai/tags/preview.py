@@ -22,7 +22,7 @@ from zhongtai.tags.bitmaps import (
 )
 from zhongtai.tags.conditions import Condition, clauses, names_of, parse_condition
 from zhongtai.tags.evaluation import find_members
-from zhongtai.tags.population import KNOWN, Populace, describe_columns
+from zhongtai.tags.population import KNOWN, LEAST_AGE, MINOR, Populace, describe_columns
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -34,7 +34,7 @@ _FEW_VALUES = 12
 # The hand-set tag of persons who asked to be left alone.
 DO_NOT_DISTURB = "do_not_disturb"
 # Purposes that need the consent of the person; the only one that is recorded is that to marketing.
-PURPOSES = ("marketing", "personalisation", "service")
+PURPOSES = tuple(LEAST_AGE)
 NEEDS_CONSENT = ("marketing", "personalisation")
 
 
@@ -90,7 +90,8 @@ class Cost:
 class Preview:
     """What a condition selects of the published snapshot; `examples` are masked.
 
-    `undisturbed` are those who asked not to be contacted, `identifiers` counts them by type.
+    `undisturbed` are those who asked not to be contacted, `minors` those known to be too young for
+    the purpose, `identifiers` counts them by type.
     """
 
     condition: str
@@ -103,6 +104,7 @@ class Preview:
     consent_suppressed: int
     undisturbed: int
     staff: int
+    minors: int
     identifiers: Mapping[str, int]
     overlaps: tuple[Overlap, ...]
     change: Change | None
@@ -214,6 +216,7 @@ def preview_condition(  # noqa: PLR0913  # each is asked for by an option of its
         consent_suppressed=count(refusing) if purpose in NEEDS_CONSENT else 0,
         undisturbed=count(found & bitmaps.read(DO_NOT_DISTURB)),
         staff=count(found & bitmaps.read("is_staff")),
+        minors=count(found & bitmaps.read(MINOR, str(LEAST_AGE[purpose]))),
         identifiers=_count_identifiers(bitmaps, found),
         overlaps=tuple(_overlap(name, found, other) for name, other in named.items()),
         change=_change(store, against, found, audiences or {}) if against else None,
