@@ -48,11 +48,13 @@ metrics_sales_daily: date series_code dealer_code region store_visits test_drive
   orders_large orders_locked orders_cancelled deliveries deliveries_returned revenue_fen
 metrics_response_daily: date dealer_code region channel_1 first_response_timely_rate_30m/
   first_response_timely_rate_60m/ first_response_timely_rate_240m/ first_response_timely_rate_720m/
-metrics_nurture_pool_daily: date pool from_tier to_tier region pool_size
+metrics_nurture_pool_daily: date pool from_tier to_tier region pool_size upgrade_rate_30d/
+  pool_leak_rate_30d/ dwell_days_p50 dwell_days_p90 tier_precision/ nurture_touch_gap/
 metrics_lifecycle_daily: date lifecycle_stage region
 metrics_behaviour_rule_weekly: week rule series_code rule_hits rule_precision_72h/ base_rate_72h/
   lift claimed
-metrics_score_calibration_weekly: week model
+metrics_score_calibration_weekly: week model version score_band brier ece_10 slope intercept psi
+  topk_capture/
 metrics_complaint_daily: date level type source dealer_code region accepted contact_24h_rate/
   resolved_1d_rate/ resolved_3d_rate/ resolved_7d_rate/ closed_loop_rate/ closed_loop_24h_rate/
   reopen_rate_30d/ misleading_share/ dispatch_to_adviser_p90 complaints_per_1000_owners
@@ -66,7 +68,8 @@ metrics_assessment_monthly: month staff_id deals revenue_fen first_response_time
 metrics_assessment_yearly: year staff_id
 metrics_nps_monthly: month survey_kind dealer_code staff_id nps/
 metrics_bonus_pool_monthly: month staff_id
-metrics_owner_care_monthly: month dealer_code staff_id
+metrics_owner_care_monthly: month dealer_code staff_id owner_touch_90d/ proactive_share/
+  silent_180_rate/ day7_visit_rate/ repurchase_rate_36m/ repurchase_rate_60m/ service_active/
 metrics_ltv_monthly: month region
 metrics_training_monthly: month staff_id training_completion/ points level
 metrics_content_daily: date staff_id platform views likes saves comments shares followers
@@ -99,6 +102,9 @@ AWAITED = {
     *("metrics_score_calibration_weekly", "metrics_assessment_monthly"),
     *("metrics_assessment_yearly", "metrics_bonus_pool_monthly", "metrics_owner_care_monthly"),
     "metrics_dual_link_daily",
+    *("metrics_ltv_monthly", "metrics_assessment_monthly", "metrics_nps_monthly"),
+    *("metrics_assessment_yearly", "metrics_bonus_pool_monthly"),
+    *("metrics_training_monthly", "metrics_content_daily"),
 }
 
 

@@ -91,13 +91,6 @@ def compile_project(settings: Settings, built: Sequence[str] = _BUILT) -> Projec
     if tuple(built) not in _COMPILED:
         _COMPILED[tuple(built)] = _compile(settings, built)
     return _COMPILED[tuple(built)]
-_compiled: dict[tuple[Path, tuple[str, ...]], Project] = {}
-    """Compile the models whose paths begin so (facts, users and metrics).
-    Takes some seconds, hence once per process, project and selection.
-    key = (settings.project_dir, tuple(built))
-    if key not in _compiled:
-        _compiled[key] = _compile(settings, built)
-    return _compiled[key]
 
 
 def _compile(settings: Settings, built: Sequence[str]) -> Project:
