@@ -97,14 +97,8 @@ meta_metric_catalogue: metric table column definition numerator denominator unit
 
 # models of the contract that have still to be written
 AWAITED = {
-    *("fct_user_scores", "fct_next_actions", "metrics_nurture_pool_daily"),
-    *("metrics_lifecycle_daily", "metrics_behaviour_rule_weekly", "metrics_ltv_monthly"),
-    *("metrics_score_calibration_weekly", "metrics_assessment_monthly"),
-    *("metrics_assessment_yearly", "metrics_bonus_pool_monthly", "metrics_owner_care_monthly"),
-    "metrics_dual_link_daily",
-    *("metrics_ltv_monthly", "metrics_assessment_monthly", "metrics_nps_monthly"),
-    *("metrics_assessment_yearly", "metrics_bonus_pool_monthly"),
-    *("metrics_training_monthly", "metrics_content_daily"),
+    *("metrics_ltv_monthly", "metrics_assessment_monthly", "metrics_assessment_yearly"),
+    "metrics_bonus_pool_monthly",
 }
 
 
