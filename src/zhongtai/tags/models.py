@@ -160,7 +160,7 @@ def _scan_texts(plan: Plan) -> dict[Path, str]:
 
 
 def _staleness_texts(plan: Plan) -> dict[Path, str]:
-    fingerprints = "one row per table of facts and person: what tags could read there, as a number."
+    fingerprints = "one row per concern and person: what tags could read there, as a number."
     stale = "one row per concern and person whose row is to be computed anew; some repeat."
     return {
         _INTERMEDIATE / f"{FINGERPRINTS}.sql": f"{header(fingerprints)}{fingerprints_sql(plan)}",
