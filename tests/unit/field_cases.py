@@ -13,7 +13,7 @@ from reference.field import FieldExports
 Row = dict[str, Any]
 _OWN = ("dealer_code", "series_code", "campaign_code", "region", "vin", "order_no", "lead_id")
 _OWN += ("record_key", "staff_id", "subject", "item_id", "issue_id", "visit_id", "survey_id")
-_OWN += ("subject_key", "delivery_id", "follow_up_id", "test_drive_id")
+_OWN += ("mobile", "complaint_id", "subject_key", "delivery_id", "follow_up_id", "test_drive_id")
 _MORE = {
     "campaigns": "stg_crm__campaigns",
     "surveys": "stg_crm__surveys",
@@ -31,7 +31,7 @@ class FieldWorld(World):
     """Draws the rows of one small world; `number` marks what is its own."""
 
     def __init__(self, number: int, as_of: datetime) -> None:
-        super().__init__(number, as_of)
+        super().__init__(number + as_of.toordinal(), as_of)
         self.field = FieldExports(as_of)
         self.field.one_id = self.exports.one_id
 
@@ -129,8 +129,39 @@ def draw_world(number: int, as_of: datetime) -> FieldExports:
     made.action_items = [world.item(f"A{n}") for n in range(random.randrange(6))]
     made.surveys = [world.survey(f"Y{n}") for n in range(random.choice([0, 3, 60]))]
     made.software_targets = _targets(world)
+    made.complaints = [world.complaint(n) for n in range(random.randrange(6))]
+    made.follow_ups = [_follow_up(world, n) for n in range(random.randrange(5))]
     _mark(made, number)
     return made
+
+
+def _follow_up(world: FieldWorld, number: int) -> Row:
+    lead = world.random.choice(world.field.leads or [world.lead(0)])
+    return {
+        "follow_up_id": f"F{number}",
+        "lead_id": lead["lead_id"],
+        "followed_up_at": world.after(lead["dispatched_at"] or lead["created_at"], 1.0),
+        "is_connected": world.some(True, False),
+        "call_seconds": world.some(10, 45, 80),
+    }
+
+
+def draw_worlds(count: int, as_of: datetime) -> list[FieldExports]:
+    """Worlds side by side. Who owns cars, and how many they are, is one for all of them."""
+    worlds = [draw_world(number, as_of) for number in range(count)]
+    owner = World(count, as_of)
+    owned = [
+        {
+            "one_id": f"u{owner.random.randrange(40)}",
+            "vin": f"V{number}",
+            "valid_from": (since := owner.moment(220)),
+            "valid_to": owner.after(since, 0.4),
+        }
+        for number in range(80)
+    ]
+    for world in worlds:
+        world.ownerships = list(owned)
+    return worlds
 
 
 def _order(world: FieldWorld, number: int) -> Row:
@@ -208,10 +239,11 @@ def _mark(made: FieldExports, number: int) -> None:
 
 
 def fill_field(bench: Bench, worlds: list[FieldExports]) -> None:
-    """Put the worlds into the bench, side by side."""
+    """Put the worlds of `draw_worlds` into the bench, side by side."""
     for name, model in (STAGED | _MORE).items():
         rows = [row for world in worlds for row in getattr(world, name)]
         bench.given(model, [_without(row, model) for row in rows])
+    bench.given_instead("int_users__ownerships", worlds[0].ownerships)
     joins = [row for world in worlds for row in world.joins]
     bench.given("stg_app__events", [_as_event(n, row) for n, row in enumerate(joins)])
     linked: dict[tuple[str, str], dict[str, str]] = {}
