@@ -5,6 +5,7 @@ and then need not stand here; one that stands here may never go.
 """
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +144,26 @@ def test_every_table_and_column_of_the_contract_is_published(
         there = {name.strip('"') for name in models[store, table]["columns"]}
         missing |= {f"{table}.{name}" for name in wanted[table] - there}
     assert missing <= AWAITED
+
+
+def test_every_shared_metrics_table_is_used_by_a_dashboard(
+    models: dict[tuple[str, str], dict[str, Any]],
+) -> None:
+    import yaml
+
+    file = Path(__file__).parents[2] / "dbt_project" / "models" / "exposures.yml"
+    exposures = yaml.safe_load(file.read_text("utf-8"))["exposures"]
+    used = {ref for exposure in exposures for ref in exposure["depends_on"]}
+    shared = {f"ref('{name}')" for store, name in models if store == "metrics"}
+    unknown, unread = used - shared, {ref for ref in shared - used if "'metrics_" in ref}
+    assert not unknown
+    assert not unread, f"{file.name} says who reads a table"
+
+
+def test_the_page_of_the_metrics_is_what_the_models_say() -> None:
+    from zhongtai.metric_pages import metric_page
+
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "metrics.md").read_text("utf-8")
+    assert page == metric_page(root), "write it again: zhongtai generate docs"
+    assert page.count("\n## metrics_") >= 9
