@@ -103,6 +103,9 @@ def tell(random: Random) -> Told:
     named: dict[tuple[str, str, str], Named] = {}
     for kind in kinds:
         value = random.choice(VALUES[kind])
+        if kind == "mobile":
+            # one of them is soon that of a shop
+            value = random.choices(VALUES[kind], (4, 2, 1, 1))[0]
         days = sorted(random.choices(DAYS, k=2))
         one = Named(
             kind,
@@ -110,7 +113,7 @@ def tell(random: Random) -> Told:
             *days,
             scope=random.choice(("wx1", "wx2")) if kind == "openid" else "",
             is_verified=kind in ("mobile", "email") and random.random() < 0.2,
-            needs_name=kind == "mobile" and random.random() < 0.25,
+            needs_name=kind == "mobile" and random.random() < 0.1,
         )
         named[kind, one.scope, value] = one
     attributes = {("gender", random.choice("男女")), ("city", random.choice(CITIES))}
@@ -141,8 +144,13 @@ def change(world: World, random: Random) -> None:
         case "withdraw":
             world.records.pop(number, None)
         case "owner":
-            named = [t.name for t in world.records.values() if t.name]
-            _toggle(world.owners, random.choice(VALUES["mobile"]), random.choice(named or NAMES))
+            held = [
+                (n.value, t.name)
+                for t in world.records.values()
+                for n in t.named
+                if t.name and n.type == "mobile"
+            ]
+            _toggle(world.owners, *random.choice(held or [(VALUES["mobile"][0], NAMES[0])]))
         case "must":
             pair = _pair(random)
             world.must ^= {pair}
@@ -154,7 +162,7 @@ def change(world: World, random: Random) -> None:
 def amend(told: Told, random: Random) -> Told:
     """The same record, known better or worse."""
     other = tell(random)
-    match random.choice(("name", "times", "drop", "add", "attributes")):
+    match random.choice(("name", "times", "backup", "drop", "add", "attributes")):
         case "name":
             return replace(told, name=other.name, birth=other.birth, hint=other.hint)
         case "times":
@@ -162,6 +170,8 @@ def amend(told: Told, random: Random) -> Told:
             return replace(
                 told, named=tuple(replace(n, first=days[0], last=days[1]) for n in told.named)
             )
+        case "backup":
+            return replace(told, named=tuple(_toggle_backup(n, random) for n in told.named))
         case "drop":
             return replace(told, named=told.named[1:])
         case "add":
@@ -170,6 +180,11 @@ def amend(told: Told, random: Random) -> Told:
             return replace(told, named=(*told.named, *added))
         case _:
             return replace(told, attributes=other.attributes)
+
+
+def _toggle_backup(named: Named, random: Random) -> Named:
+    is_other = named.type == "mobile" and random.random() < 0.7
+    return replace(named, needs_name=named.needs_name != is_other)
 
 
 def _toggle(owners: dict[str, str], value: str, name: str) -> None:
