@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 _FIND_CHANGED = (
     """
 create or replace temp table identity_old_nodes as
-select * from identity_state.nodes semi join identity_differing using (node_hash)
+select record_no, node_hash, source, entity, record_key, name, is_full_name
+from identity_state.nodes
+semi join identity_differing using (node_hash)
 """,
     """
 create or replace temp table identity_changed as
@@ -52,7 +54,9 @@ from identity_changed
 
 _KEEP_OLD = """
 create or replace temp table identity_old_facts as
-select * from identity_state.facts semi join identity_old_nodes using (record_no)
+select record_no, value_hash, needs_name
+from identity_state.facts
+semi join identity_old_nodes using (record_no)
 """
 
 _READ_NODES = """

@@ -1,11 +1,15 @@
 """Which records are others than last time, found without comparing each of them.
 
 Everything that is read of a record is one number: the sum of the hashes of its rows, for rows come
-in no order. The numbers of all records of a bucket add up to one sum. Sources are summed up by
-buckets in one pass; only of buckets that add up to something else the records are looked at.
+in no order. The numbers of all records of a bucket add up to one sum. One pass over the sources
+takes from the sums what the rows give now; only of buckets that something is left of the records
+are looked at.
 """
 
 from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
 
 if TYPE_CHECKING:
     import duckdb
@@ -14,9 +18,11 @@ if TYPE_CHECKING:
 
 # ruff: noqa: S608  # expressions of our own
 
-# Of so few records is a bucket that a change of one record in a hundred leaves nine of ten alone.
-_PER_BUCKET = 8
-_BUCKET = "({hash} >> {{shift}})::integer"
+# Of so few records is a bucket that a change of one record in a hundred leaves nearly all alone.
+_PER_BUCKET = 4
+# One at a time is at hand: what all rows give would not fit beside the tables.
+_ROWS_AT_ONCE = 250_000
+_BUCKET = "({hash} >> {shift})::integer"
 # sums are taken modulo 2^64: half as much to keep and to read
 _SUM = "(sum({number}) & 18446744073709551615)::ubigint"
 
@@ -56,43 +62,21 @@ from ({_ROWS})
 group by node_hash
 """
 
-_KEEP_SHIFT = f"""
-create or replace table identity_state.shift as
-select (64 - greatest(floor(log2(greatest(count(*), 1) / {_PER_BUCKET})), 1))::ubigint as shift
+_COUNT = "select count(*) from identity_state.fingerprints"
+
+_KNOWN = f"""
+select {_BUCKET.format(hash="node_hash", shift="{shift}")} as bucket, fingerprint
 from identity_state.fingerprints
 """
 
-_KEEP_SUMS = f"""
-create or replace table identity_state.sums as
-select {_BUCKET.format(hash="node_hash")} as bucket, {_SUM.format(number="fingerprint")} as total
-from identity_state.fingerprints
-group by bucket
-"""
-
-# Each source by itself: summing up all rows of all sources at once takes half as long again.
-_SUMMED_UP = "    union all\n".join(
+# Each source by itself: reading all rows of all sources at once takes half as long again.
+_GIVEN = tuple(
     f"""
-    select {_BUCKET.format(hash="node_hash")} as bucket, sum({row_hash}) as total
-    from (select *, {{node_hash}} as node_hash from {{{kind}}})
-    group by bucket
+select {_BUCKET.format(hash="node_hash", shift="{shift}")} as bucket, {row_hash} as row_hash
+from (select *, {{node_hash}} as node_hash from {{{kind}}})
 """
     for kind, row_hash in _ROW_HASHES.items()
 )
-
-_SUM_UP = f"""
-create or replace temp table identity_sums as
-select bucket, {_SUM.format(number="total")} as total
-from ({_SUMMED_UP})
-group by bucket
-"""
-
-_FIND_UNLIKE = """
-create or replace temp table identity_unlike as
-select bucket
-from identity_sums as n
-full join identity_state.sums as o using (bucket)
-where n.total is distinct from o.total
-"""
 
 _TAKE_ROWS = """
 create or replace temp table identity_found_{kind} as
@@ -106,9 +90,9 @@ semi join identity_unlike as u on {bucket} = u.bucket
 _FIND_DIFFERING = f"""
 create or replace temp table identity_differing as
 with known as (
-    select k.*
-    from identity_state.fingerprints as k
-    semi join identity_unlike as u on {_BUCKET.format(hash="k.node_hash")} = u.bucket
+    select *
+    from identity_state.fingerprints
+    semi join identity_unlike on {_BUCKET.format(hash="node_hash", shift="{shift}")} = bucket
 )
 select
     coalesce(f.node_hash, k.node_hash) as node_hash,
@@ -128,20 +112,12 @@ where node_hash in (select node_hash from identity_differing)
 insert into identity_state.fingerprints
 select f.* from identity_found as f semi join identity_differing using (node_hash)
 """,
-    "create or replace table identity_state.sums as select * from identity_sums",
 )
 
 
-def _read_shift(connection: "duckdb.DuckDBPyConnection") -> int:
-    row = connection.execute("select shift from identity_state.shift").fetchone()
-    return int(row[0]) if row else 0
-
-
 def keep_fingerprints(connection: "duckdb.DuckDBPyConnection", reading: "Reading") -> None:
-    """Keep the fingerprints of all records as they are, and their sums."""
+    """Keep the fingerprints of all records as they are."""
     reading.execute(connection, _FINGERPRINTS, kind="table identity_state.fingerprints")
-    connection.execute(_KEEP_SHIFT)
-    connection.execute(_KEEP_SUMS.format(shift=_read_shift(connection)))
 
 
 def find_differing(connection: "duckdb.DuckDBPyConnection", reading: "Reading") -> None:
@@ -151,10 +127,8 @@ def find_differing(connection: "duckdb.DuckDBPyConnection", reading: "Reading") 
     there are and were), and identity_found_records and identity_found_evidence: all rows of these
     and of some other records, with their node_hash.
     """
-    shift = _read_shift(connection)
-    reading.execute(connection, _SUM_UP, shift=str(shift))
-    connection.execute(_FIND_UNLIKE)
-    bucket = _BUCKET.format(hash="r.node_hash").format(shift=shift)
+    shift = _find_unlike(connection, reading)
+    bucket = _BUCKET.format(hash="r.node_hash", shift=shift)
     found = {"node_hash": "node_hash"}
     for kind, columns in _COLUMNS.items():
         relation = reading.words[kind]
@@ -164,6 +138,35 @@ def find_differing(connection: "duckdb.DuckDBPyConnection", reading: "Reading") 
         found[kind] = f"identity_found_{kind}"
     connection.execute(_FINGERPRINTS.format(kind="temp table identity_found", **found))
     connection.execute(_FIND_DIFFERING.format(shift=shift))
+
+
+def _find_unlike(connection: "duckdb.DuckDBPyConnection", reading: "Reading") -> int:
+    """Write identity_unlike (bucket); returns by how many bits a hash is shifted to its bucket."""
+    import pyarrow as pa
+
+    row = connection.execute(_COUNT).fetchone()
+    bits = max((int(row[0]) // _PER_BUCKET if row else 0).bit_length(), 1)
+    shift = 64 - bits
+    left = np.zeros(1 << bits, dtype=np.uint64)
+    # arrays of numbers are added up twice as fast as the engine groups them
+    _add_up(connection.execute(_KNOWN.format(shift=shift)), np.subtract, left)
+    for given in _GIVEN:
+        _add_up(reading.execute(connection, given, shift=str(shift)), np.add, left)
+    unlike = pa.table({"bucket": np.flatnonzero(left).astype(np.int32)})
+    connection.register("identity_found_unlike", unlike)
+    connection.execute(
+        "create or replace temp table identity_unlike as select * from identity_found_unlike"
+    )
+    connection.unregister("identity_found_unlike")
+    return shift
+
+
+def _add_up(
+    rows: "duckdb.DuckDBPyConnection", operation: np.ufunc, sums: npt.NDArray[np.uint64]
+) -> None:
+    """Add to or subtract from each bucket's sum the numbers of its rows (bucket, number)."""
+    for batch in rows.to_arrow_reader(_ROWS_AT_ONCE):
+        operation.at(sums, batch.column(0).to_numpy(), batch.column(1).to_numpy())
 
 
 def replace_fingerprints(connection: "duckdb.DuckDBPyConnection") -> None:

@@ -105,8 +105,8 @@ select value_hash, value_hash from identity_changed_owners
 _LIST_HOLDERS = (
     """
 create or replace temp table identity_named as
-select f.*
-from identity_state.facts as f
+select record_no, value_hash, check_hash, type_no, needs_name
+from identity_state.facts
 semi join (select base_hash as value_hash from identity_touched_values) using (value_hash)
 """,
     """
@@ -231,8 +231,8 @@ semi join identity_seeds using (record_no)
     # whole components, as they were: whoever is gone was in one of them
     """
 create or replace temp table identity_parted as
-select p.*
-from identity_state.partition as p
+select record_no, settled, component
+from identity_state.partition
 semi join identity_stirred using (raw)
 """,
     """
@@ -250,11 +250,11 @@ anti join (select record_no from identity_changed where is_gone) using (record_n
 _LIMIT = (
     """
 create or replace temp table identity_nodes as
-select * from identity_state.nodes semi join {records} using (record_no)
+select {node} from identity_state.nodes semi join {records} using (record_no)
 """,
     """
 create or replace temp table identity_told as
-select * from identity_state.facts semi join {records} using (record_no)
+select {fact} from identity_state.facts semi join {records} using (record_no)
 """,
     """
 create or replace temp table identity_facts as
@@ -343,7 +343,12 @@ def spread_changes(connection: "duckdb.DuckDBPyConnection") -> Spread:
         _LIST_CROWDS,
     ):
         connection.execute(statement)
-    _limit_to(connection, "identity_limits")
+    _limit_to(
+        connection,
+        "identity_limits",
+        node="record_no, name, birth_date, is_full_name",
+        fact="record_no, value_hash, type_no, last_seen_at, is_verified, needs_name",
+    )
     find_hubs(connection)
     for statement in (*_KEEP_GUARDS, *_REPLACE_GUARDS, _LIST_SEEDS, *_TOUCH_RECORDS):
         connection.execute(statement)
@@ -361,9 +366,12 @@ def take_touched(connection: "duckdb.DuckDBPyConnection") -> None:
         connection.execute(statement)
 
 
-def _limit_to(connection: "duckdb.DuckDBPyConnection", records: str) -> None:
+def _limit_to(
+    connection: "duckdb.DuckDBPyConnection", records: str, *, node: str = "*", fact: str = "*"
+) -> None:
+    """Write identity_nodes, identity_told and identity_facts of some records: of such columns."""
     for statement in _LIMIT:
-        connection.execute(statement.format(records=records))
+        connection.execute(statement.format(records=records, node=node, fact=fact))
 
 
 def _ask(connection: "duckdb.DuckDBPyConnection", query: str) -> int:

@@ -83,7 +83,13 @@ with ends as (
     union
     select record_no from identity_state.kept
 )
-select n.record_no, n.source, n.entity, n.record_key, p.component
+select
+    n.record_no,
+    n.source,
+    n.entity,
+    n.record_key,
+    p.component,
+    row_number() over (order by n.source, n.entity, n.record_key) as place,
 from (select * from identity_state.nodes semi join ends using (record_no)) as n
 inner join (select * from identity_state.partition semi join ends using (record_no)) as p
     using (record_no)
@@ -105,8 +111,9 @@ with refused as (
     select left_no, right_no, type_no, reason from identity_state.hub_links
 )
 select
-    l as one,
-    r as other,
+    least(l.place, r.place) as place,
+    greatest(l.place, r.place) as other_place,
+    l.component <> r.component as is_apart,
     t.identifier_type,
     x.reason,
 from refused as x
@@ -127,26 +134,23 @@ where not x.is_successive and not x.is_by_hint and x.reason like 'different_%'
 # A pair is told once, the smaller key first.
 _WRITE_REFUSED = """
 create or replace table identity.refused_links as
-with ordered as (
-    select
-        (one.source, one.entity, one.record_key) as left_key,
-        (other.source, other.entity, other.record_key) as right_key,
-        identifier_type,
-        reason,
-    from identity_refused_pairs
-    where one.component <> other.component
-)
-select distinct
-    least(left_key, right_key)[1] as source,
-    least(left_key, right_key)[2] as entity,
-    least(left_key, right_key)[3] as record_key,
-    greatest(left_key, right_key)[1] as other_source,
-    greatest(left_key, right_key)[2] as other_entity,
-    greatest(left_key, right_key)[3] as other_record_key,
-    identifier_type,
-    reason,
+select
+    l.source,
+    l.entity,
+    l.record_key,
+    r.source as other_source,
+    r.entity as other_entity,
+    r.record_key as other_record_key,
+    x.identifier_type,
+    x.reason,
     $run_id::varchar as run_id,
-from ordered
+from (
+    select distinct place, other_place, identifier_type, reason
+    from identity_refused_pairs
+    where is_apart
+) as x
+inner join identity_ends as l using (place)
+inner join identity_ends as r on x.other_place = r.place
 """
 
 _WRITE_SHARED = """
