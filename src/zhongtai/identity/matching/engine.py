@@ -39,18 +39,24 @@ def open_linker(
 
 
 def drop_temporary(connection: "duckdb.DuckDBPyConnection", prefix: str) -> None:
-    """Drop the temp tables whose names begin so; nothing where the transaction was aborted."""
+    """Drop the temp tables and views whose names begin so.
+
+    Does nothing where the transaction was aborted.
+    """
     import duckdb
 
     try:
         found = connection.execute(
-            "select table_name from duckdb_tables() where temporary and starts_with(table_name, ?)",
-            [prefix],
+            "select 'view', view_name from duckdb_views()"
+            " where temporary and starts_with(view_name, $prefix)"
+            " union all select 'table', table_name from duckdb_tables()"
+            " where temporary and starts_with(table_name, $prefix)",
+            {"prefix": prefix},
         ).fetchall()
     except duckdb.TransactionException:
         return  # the rollback that must follow drops them
-    for (name,) in found:
-        connection.execute(f'drop table if exists temp."{name}"')
+    for kind, name in found:
+        connection.execute(f'drop {kind} if exists temp."{name}"')
 
 
 def splink_settings(
@@ -101,6 +107,13 @@ def _splink_level(level: Level, weighed: Weighed | None) -> dict[str, Any]:
     return found
 
 
+# What Splink copies of both sides of the pairs is read once, so it need not be written.
+_READ_ONCE = "__splink__df_pruned_predict_input"
+# Of what it predicts only this is asked for; it would keep the attributes of both rows as well.
+_PREDICTED = "__splink__df_predict"
+_ASKED_FOR = "row_no_l, row_no_r, match_probability, match_weight, columns('^(gamma|mw)_')"
+
+
 def _temporary_api(connection: "duckdb.DuckDBPyConnection") -> "DuckDBAPI":
     from splink import DuckDBAPI
 
@@ -108,6 +121,14 @@ def _temporary_api(connection: "duckdb.DuckDBPyConnection") -> "DuckDBAPI":
         """Splink creates its tables in the database file and in its transaction: ours are temp."""
 
         def _setup_for_execute_sql(self, sql: str, physical_name: str) -> str:
+            if physical_name.startswith(_READ_ONCE):
+                return f"create or replace temp view {physical_name} as\n{sql}"
+            if physical_name.startswith(_PREDICTED):
+                sql = f"select {_ASKED_FOR} from (\n{sql}\n)"  # noqa: S608  # columns of Splink's
             return f"create or replace temp table {physical_name} as\n{sql}"
+
+        def delete_table_from_database(self, name: str) -> None:
+            kind = "view" if name.startswith(_READ_ONCE) else "table"
+            self._execute_sql_against_backend(f"drop {kind} if exists {name}")
 
     return TemporaryTables(connection)

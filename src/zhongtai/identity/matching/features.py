@@ -20,10 +20,12 @@ _WIDE = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "\u3000"
 _NARROW = "".join(chr(code - 0xFEE0) for code in range(0xFF01, 0xFF5F)) + " "
 
 _MACROS = (
-    # most texts are as they should be, and looking is faster than folding
+    # most texts are as they should be, and looking once is faster than folding
     f"""
 create or replace temp macro matching_fold(value) as
 case
+    when not regexp_matches(value, '[A-Z\\s\u200b-\u200d\ufeff\uff01-\uff5e\u3000]')
+    then nullif(value, '')
     when regexp_matches(value, '[\\s\u200b-\u200d\ufeff\uff01-\uff5e\u3000]')
     then nullif(
         lower(
@@ -38,8 +40,7 @@ case
         ),
         ''
     )
-    when regexp_matches(value, '[A-Z]') then lower(value)
-    else nullif(value, '')
+    else lower(value)
 end
 """,
     # nearly all lists hold one value, and sorting values out is slow
@@ -52,15 +53,15 @@ case
     then nullif(list_distinct(list), [])
 end
 """,
-    # 138****1234 and +8613812341234 have the tail 138-1234 in common
+    # 138****1234 and +8613812341234 have the tail 138-1234 in common; other texts have none
     """
 create or replace temp macro matching_tail(number) as
-case
-    when regexp_matches(number, '^(\\+?86)?1[0-9]{2}[0-9*]{4}[0-9]{4}$')
-    then regexp_replace(
+nullif(
+    regexp_replace(
         number, '^(\\+?86)?(1[0-9]{2})[0-9*]{4}([0-9]{4})$', '\\2-\\3'
-    )
-end
+    ),
+    number
+)
 """,
 )
 

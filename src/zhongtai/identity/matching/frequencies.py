@@ -4,7 +4,7 @@ Were they counted anew in every run, one more row would change the probability o
 a run on what is new would differ from a run on everything.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pyarrow as pa
 
@@ -52,8 +52,12 @@ def attach_frequencies(
     connection: "duckdb.DuckDBPyConnection",
     declaration: Declaration,
     frequencies: dict[str, Frequencies],
+    kind: Literal["table", "view"] = "table",
 ) -> None:
-    """Write the temp table `matching__input`: `matching__features` with its `tf_` columns."""
+    """Write the temp table or view `matching__input`: `matching__features` with `tf_` columns.
+
+    What is read a few times only is looked up faster than it is copied.
+    """
     columns = ["f.*"]
     joins: list[str] = []
     joined: dict[str, str] = {}
@@ -71,7 +75,7 @@ def attach_frequencies(
             product = " * ".join(joined[feature] for feature in factors)
             columns.append(f'case when f."{weighed}" is not null then {product} end "tf_{weighed}"')
     connection.execute(
-        "create or replace temp table matching__input as"
+        f"create or replace temp {kind} matching__input as"
         f" select {', '.join(columns)} from matching__features as f {' '.join(joins)}"
     )
 

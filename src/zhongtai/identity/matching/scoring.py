@@ -61,7 +61,7 @@ def score_pairs(  # noqa: PLR0913
     check_model(model, declaration)
     try:
         prepared = prepare_features(connection, relation, declaration, number)
-        attach_frequencies(connection, declaration, dict(model.frequencies))
+        attach_frequencies(connection, declaration, dict(model.frequencies), kind="view")
         blocking: tuple[BlockReport, ...] = ()
         if among:
             pair_among(connection, among)
