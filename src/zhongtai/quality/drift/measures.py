@@ -241,13 +241,7 @@ def _as_number(value: object) -> float:
 
 
 def _measure_entities(connection: "DuckDBPyConnection", *, has_past: bool) -> Rows:
-    rows = _dictionaries(
-        connection,
-        "select e.*, coalesce(t.records, 0) as twins, coalesce(i.records, 0) as inflow"
-        " from drift_entities as e left join drift_twins as t using (entity)"
-        " left join drift_inflows as i using (entity) order by entity",
-    )
-    for row in rows:
+    for row in _dictionaries(connection, "select * from drift_entities order by entity"):
         entity = row["entity"]
         yield f"records.{entity}", row["records"]
         if row["records"] >= _ENOUGH:
@@ -272,15 +266,21 @@ def _measure_entities(connection: "DuckDBPyConnection", *, has_past: bool) -> Ro
 
 
 def _measure_types(connection: "DuckDBPyConnection") -> Rows:
-    """Of the values that an entity named on its last day, the share that nobody named before."""
+    """Of the values that an entity named on its last day, the share that nobody named before.
+
+    An entity that brought nothing has its last day judged already.
+    """
     found = connection.execute(
         "with seen as ("
-        " select e.entity, e.identifier_type, e.value_hash, any_value(l.since) as since"
-        " from drift_evidence as e join drift_last_days as l using (entity)"
-        " where e.is_active and e.last_seen_at > l.since group by all"
+        " select l.entity, e.identifier_type, e.value_hash, any_value(l.since) as since"
+        " from drift_evidence as e join drift_entities as l using (entity_hash)"
+        " where l.new_records > 0 and e.is_active and e.last_seen_at > l.since group by all"
+        "), first_seen as ("
+        " select value_hash, min(first_seen_at) as first_seen_at"
+        " from drift_evidence semi join seen using (value_hash) group by value_hash"
         ") select s.entity, s.identifier_type,"
         " count(*) filter (where v.first_seen_at > s.since) / count(*)"
-        " from seen as s join drift_values as v using (value_hash)"
+        " from seen as s join first_seen as v using (value_hash)"
         " group by s.entity, s.identifier_type having count(*) >= ? order by all",
         [_ENOUGH],
     )
