@@ -21,6 +21,7 @@ class MoneyExports(Exports):
     rewards: list[Row] = field(default_factory=list)
     addon_sales: list[Row] = field(default_factory=list)
     service_orders: list[Row] = field(default_factory=list)
+    ownerships: list[Row] = field(default_factory=list)
     mini_events: list[Row] = field(default_factory=list)
     rates: list[Row] = field(default_factory=list)
     reassignments: list[Row] = field(default_factory=list)
@@ -49,6 +50,16 @@ class MoneyExports(Exports):
         cars = [(self.delivery(o["order_no"]), o) for o in orders]
         delivered = [(at, order) for at, order in cars if at is not None]
         return sorted(delivered, key=lambda car: (car[0], car[1]["order_no"]))
+
+    def referred(self) -> list[tuple[Row, Row]]:
+        """Orders and the referral that counts for each."""
+        found = [(order, counted_referral(self, order)) for order in self.orders]
+        return [(order, referral) for order, referral in found if referral is not None]
+
+    def is_active(self, staff_id: str | None) -> bool:
+        found = [s for s in self.staff if s["staff_id"] == staff_id]
+        left = found[0]["left_on"] if found else date.min
+        return left is None or left > local_date(self.as_of)
 
 
 def first_of_month(moment: datetime) -> date:

@@ -35,6 +35,9 @@ STAGED = {
     "members": "stg_partner__members",
     "referrals": "stg_partner__referrals",
     "rewards": "stg_partner__rewards",
+    "service_orders": "stg_dms__service_orders",
+    "dealers": "stg_dms__dealers",
+    "staff": "stg_workforce__staff",
 }
 LEDGERS = ("fct_commission_accruals", "fct_referral_rewards")
 
@@ -82,6 +85,8 @@ class MoneyWorld:
             "record_key": key,
             "order_no": key,
             "staff_id": pick([*self.staff, None]),
+            "dealer_code": pick([f"{self.name}D1", f"{self.name}D2", None]),
+            "vin": f"{key}VIN",
             "member_code": pick([*self.codes, None]),
             "small_ordered_at": small if self.random.random() < 0.8 else None,
             "large_ordered_at": large,
@@ -105,6 +110,29 @@ class MoneyWorld:
                         "delivered_at": delivered + timedelta(hours=copy),
                     }
                 )
+
+    def service(self, number: int) -> None:
+        """A car is held by somebody for a time, and comes to service once."""
+        vin, begin = f"{self.random.choice(self.exports.orders)['order_no']}VIN", self.moment()
+        holder = f"u{self.name}{self.random.randrange(4)}"
+        ends = self.after(begin, 0.3)
+        if not any(held["vin"] == vin for held in self.exports.ownerships):
+            held = {"one_id": holder, "vin": vin, "valid_from": begin, "valid_to": ends}
+            self.exports.ownerships.append(held)
+        row = {"vin": vin, "amount_fen": self.random.choice([30_000, 45_050, -1_000])}
+        for copy, at in enumerate([begin, self.moment(), self.moment()]):
+            key = f"{self.name}G{number}{copy}"
+            keys = {"record_key": key, "service_order_id": key, "arrived_at": at}
+            self.exports.service_orders.append(row | keys)
+
+    def people(self) -> None:
+        for number, left in enumerate([None, date(2026, 8, 31), date(2026, 9, 2)]):
+            key = f"{self.name}S{number}"
+            self.exports.staff.append({"record_key": key, "staff_id": key, "left_on": left})
+        for code in ("D1", "D2"):
+            key = f"{self.name}{code}"
+            dealer = {"record_key": key, "dealer_code": key, "region": f"{self.name}{code}"}
+            self.exports.dealers.append(dealer)
 
     def member(self, code: str) -> None:
         self.whom("partner", "members", code)
@@ -135,7 +163,7 @@ class MoneyWorld:
                 "order_no": order and order["order_no"],
                 "referred_at": reserved,
                 "reserved_at": pick([reserved, reserved, reserved, anchor, None]),
-                "buy_expires_at": pick([reserved + timedelta(days=90), anchor, AS_OF]),
+                "buy_expires_at": pick([reserved + timedelta(days=90), anchor, AS_OF, AS_OF]),
                 "status": pick(["有效", "有效", "有效", "已取消", None]),
                 "updated_at": self.after(anchor, 1.0),
             }
@@ -174,13 +202,20 @@ class MoneyWorld:
     def lead(self, number: int) -> None:
         key, pick = f"{self.name}L{number}", self.random.choice
         self.whom("crm", "leads", key)
-        order = pick(self.exports.orders)
+        referral = pick(self.exports.referrals)
+        order = next(
+            (o for o in self.exports.orders if o["order_no"] == referral["order_no"]),
+            self.exports.orders[0],
+        )
+        buyer = self.exports.one_id.get(("dms", "orders", order["order_no"]))
+        if buyer is not None and self.random.random() < 0.7:
+            self.exports.one_id["crm", "leads", key] = buyer
         created = (order["small_ordered_at"] or self.moment()) - timedelta(seconds=pick(STEPS))
         self.exports.leads.append(
             {
                 "record_key": key,
                 "lead_id": key,
-                "member_code": pick([*self.codes, None]),
+                "member_code": pick([referral["member_code"], *self.codes[:2], None]),
                 "status": pick(["有效", "有效", "战败", "无效", "重复", None]),
                 "is_test": pick([False, False, False, True]),
                 "created_at": created,
@@ -206,10 +241,12 @@ class MoneyWorld:
         )
 
     def reassign(self) -> None:
-        for order in self.random.sample(self.exports.orders, 2):
+        for order in self.random.sample(self.exports.orders, 5):
             self.exports.reassignments.append(
                 {
-                    "component": self.random.choice(["first_deal", "repurchase", "referral"]),
+                    "component": self.random.choice(
+                        ["first_deal", "first_deal", "repurchase", "referral"]
+                    ),
                     "event_key": order["order_no"],
                     "to_staff_id": self.random.choice(self.staff),
                     "reassigned_on": date.fromisoformat(self.random.choice(DAYS)),
@@ -233,7 +270,9 @@ def draw_world(name: str, seed: int, strangers: Sequence[str] = ()) -> MoneyExpo
         world.sale(number)
         world.lead(number)
         world.event(number, strangers)
+        world.service(number)
     world.reassign()
+    world.people()
     return world.exports
 
 
@@ -241,6 +280,7 @@ def fill_money(bench: Bench, worlds: Sequence[MoneyExports]) -> None:
     """Put all worlds into the bench."""
     for name, model in STAGED.items():
         bench.given(model, [row for world in worlds for row in getattr(world, name)])
+    bench.given_instead("int_users__ownerships", [o for w in worlds for o in w.ownerships])
     bench.given("commission_rates", worlds[0].rates)
     bench.given("commission_reassignments", [r for w in worlds for r in w.reassignments])
     events = [row for world in worlds for row in world.mini_events]
