@@ -98,7 +98,7 @@ meta_metric_catalogue: metric table column definition numerator denominator unit
 
 # models of the contract that have still to be written
 AWAITED = {
-    *("metrics_ltv_monthly", "metrics_assessment_monthly", "metrics_assessment_yearly"),
+    *("metrics_assessment_monthly", "metrics_assessment_yearly"),
     "metrics_bonus_pool_monthly",
 }
 

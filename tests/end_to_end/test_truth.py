@@ -41,6 +41,8 @@ SHARED_METRICS = (
     "metrics_nps_monthly",
     "metrics_content_daily",
     "metrics_training_monthly",
+    "metrics_commission_monthly",
+    "metrics_referral_member_monthly",
 )
 
 
@@ -224,8 +226,10 @@ def true_metrics(world: World, home: Home) -> dict[str, pa.Table]:
     with home.open() as connection:
         partition = connection.execute(
             "select b.source, b.entity, b.record_key, b.one_id as component, u.is_staff,"
-            " cast(null as bigint) as organisation_id"
+            " cast(null as varchar) as organisation_id"
             " from profiles.bridge_user_records b join profiles.dim_users u using (one_id)"
+            " union all select source, entity, record_key, null, false, organisation_id"
+            " from profiles.bridge_organisation_records"
         ).to_arrow_table()
     as_of = datetime.fromisoformat(world.as_of)
     return metric_truth(world.folder / "truth", as_of, HOLIDAYS, partition)

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from zhongtai.generate.draws import Array
 from zhongtai.generate.timeline import DAY, LOCAL
+from zhongtai.generate.truth_money import money_truth
 from zhongtai.generate.truth_staff import staff_truth
 
 if TYPE_CHECKING:
@@ -204,6 +205,7 @@ def metric_truth(
             TABLES[1]: _responses(connection, as_of, holidays),
             TABLES[2]: connection.execute(_COMPLAINTS, at).to_arrow_table(),
             **staff_truth(connection, at),
+            **money_truth(connection, at["as_of"]),
         }
 
 
