@@ -8,7 +8,7 @@ from random import Random
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from metrics_bench import _BUILT, AS_OF, Bench, Project, as_utc, compile_project
+from metrics_bench import AS_OF, Bench, Project, as_utc, compile_project
 
 from reference.money import MoneyExports
 from zhongtai.settings import load_settings
@@ -39,15 +39,21 @@ STAGED = {
     "dealers": "stg_dms__dealers",
     "staff": "stg_workforce__staff",
 }
-LEDGERS = ("fct_commission_accruals", "fct_referral_rewards")
+COMPILED = (
+    "intermediate/facts/",
+    *(f"intermediate/users/int_users__{name}.sql" for name in ("ownerships", "bindings")),
+    *(f"marts/profiles/fct_{name}.sql" for name in ("commission_accruals", "referral_rewards")),
+    *(f"marts/metrics/metrics_{name}_monthly.sql" for name in ("commission", "ltv")),
+    *(f"marts/metrics/metrics_referral_{name}_monthly.sql" for name in ("member", "ranking")),
+    "marts/metrics/dim_staff.sql",
+)
 
 
 @cache
 def money_project() -> Project:
-    """The models of facts, metrics and both ledgers, compiled once a session."""
-    built = (*_BUILT, *(f"marts/profiles/{name}.sql" for name in LEDGERS))
+    """The models of the area and the facts below them, compiled once a session."""
     with TemporaryDirectory() as home:
-        return compile_project(load_settings(home=home, threads=2), built)
+        return compile_project(load_settings(home=home, threads=2), COMPILED)
 
 
 class MoneyWorld:
