@@ -130,16 +130,20 @@ def run_step(settings: Settings, run: Run, step: str, progress: Progress = ignor
 
         progress(f"build identity: {identity.resolve(settings, run)}")
         return
-    from zhongtai import tags, transform
+    from zhongtai import restatements, tags, transform
 
     if step == "tags":
         tags.load_history(settings)
         tags.load_statements(settings)
         tags.prepare_increment(settings, run)
+    if step == "metrics":
+        restatements.load_history(settings, run)
     report = transform.run_dbt(settings, run, step)
     if step == "tags":
         tags.record_costs(settings, report)
         tags.keep_increment(settings, run)
+    if step == "metrics":
+        progress(f"build metrics: {restatements.record(settings, run):,} values restated")
 
 
 def _read_identity_version(build: "DuckDBPyConnection") -> str:

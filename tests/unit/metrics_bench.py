@@ -34,6 +34,10 @@ _OTHERS = {
         "snapshot_id varchar, run_id varchar, as_of timestamp, created_at timestamp"
     ),
     "meta.gate_measures": "run_id varchar, measure varchar, value double",
+    "meta.restatements": (
+        "restated_at timestamp, table_name varchar, period date, row_key varchar, metric varchar,"
+        " old_value double, new_value double, cause varchar, because varchar, run_id varchar"
+    ),
     "raw.crm__manual_tags__every_row": (
         '_delivery_id varchar, "标识类型" varchar, "标识值" varchar'
     ),

@@ -6,9 +6,9 @@ what is declared here. The content hash leaves it out.
 
 from collections.abc import Mapping
 
-# In any table: which run and snapshot, and the version of an identity map whose ids were drawn on
-# the way.
-RUN_COLUMNS = frozenset({"snapshot_id", "run_id", "identity_version"})
+# In any table: which run and snapshot, the version of an identity map whose ids were drawn on the
+# way, and what was published before it.
+RUN_COLUMNS = frozenset({"snapshot_id", "run_id", "identity_version", "restated_at"})
 
 # Of two rows, or files, that are equal the one that came later is the repeat. The sums over what is
 # equal stay the same: see the test of the order of deliveries.
@@ -40,6 +40,7 @@ TABLES = frozenset(
     {
         "metrics.meta_snapshots",
         "metrics.meta_gate_results",
+        "metrics.meta_restatements",
         # a one_id that two batches gave a person merges into one; a single batch gave it at once
         "profiles.bridge_user_records_history",
         "profiles.fct_identity_changes",

@@ -4,28 +4,13 @@ Read from the published DuckDB files. Where those are gone, PostgreSQL holds the
 nothing begins anew.
 """
 
-import tempfile
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-from psycopg import sql
-
-from zhongtai.database import connect
-from zhongtai.publish.content import literal, quoted
-from zhongtai.publish.postgres_store import current_snapshot, read_columns
+from zhongtai.publish.past import read_published
 from zhongtai.settings import Settings
 from zhongtai.tags.health import prepare_costs
 from zhongtai.warehouse import open_build
 
-if TYPE_CHECKING:
-    from duckdb import DuckDBPyConnection
-
-# CSV as PostgreSQL writes it: an empty text is quoted, NULL is not.
-_CSV = (
-    "header = false, auto_detect = false, delim = ',', quote = '\"', escape = '\"', nullstr = '',"
-    " allow_quoted_nulls = false"
-)
 # table of schema tags -> store and table that it is read from, and its columns
 _KEPT: Mapping[str, tuple[str, str, Mapping[str, str]]] = {
     "history": (
@@ -74,79 +59,7 @@ def load_history(settings: Settings) -> int:
         for name, (store, table, columns) in _KEPT.items():
             listed = ", ".join(f"{column} {kind}" for column, kind in columns.items())
             connection.execute(f"create or replace table tags.{name} ({listed})")
-            file = settings.path("published", store, "current.duckdb")
-            if file.exists():
-                _read_file(connection, file.resolve(), f"tags.{name}", table, columns)
-            else:
-                _read_postgres(settings, connection, f"tags.{name}", (store, table), columns)
+            read_published(settings, connection, f"tags.{name}", (store, table), columns)
         prepare_costs(connection)
         found = connection.execute("select count(*) from tags.history").fetchone()
     return int(found[0]) if found else 0
-
-
-def _read_file(
-    connection: "DuckDBPyConnection",
-    file: Path,
-    target: str,
-    table: str,
-    columns: Mapping[str, str],
-) -> None:
-    """Insert what a published file has of these columns."""
-    connection.execute(f"attach {literal(str(file))} as published (read_only)")
-    try:
-        there = {
-            row[0]
-            for row in connection.execute(
-                "select column_name from duckdb_columns()"
-                " where database_name = 'published' and table_name = ?",
-                [table],
-            ).fetchall()
-        }
-        shared = [column for column in columns if column in there]
-        if shared:
-            listed = ", ".join(quoted(column) for column in shared)
-            connection.execute(
-                f"insert into {target} ({listed}) select {listed} from published.main.{table}"  # noqa: S608
-            )
-    finally:
-        connection.execute("detach published")
-
-
-def _read_postgres(
-    settings: Settings,
-    connection: "DuckDBPyConnection",
-    target: str,
-    published: tuple[str, str],
-    columns: Mapping[str, str],
-) -> None:
-    """Insert what PostgreSQL shows of these columns, by way of a file that only we may read."""
-    store, table = published
-    with connect(settings) as database:
-        if current_snapshot(database) is None:
-            return
-        there = read_columns(database, store).get(table, {})
-        shared = [column for column in columns if column in there]
-        if not shared:
-            return
-        listed = sql.SQL(", ").join(
-            sql.SQL("{} at time zone 'UTC'").format(sql.Identifier(column))
-            if there[column] == "timestamp with time zone"
-            else sql.Identifier(column)
-            for column in shared
-        )
-        query = sql.SQL("copy (select {} from {}) to stdout (format csv)").format(
-            listed, sql.Identifier(store, table)
-        )
-        folder = settings.path("tmp")
-        folder.mkdir(parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=folder, suffix=".csv") as file:
-            with database.cursor() as cursor, cursor.copy(query) as copy:
-                for block in copy:
-                    file.write(block)
-            file.flush()
-            kinds = ", ".join(f"{literal(column)}: {literal(columns[column])}" for column in shared)
-            connection.execute(
-                f"insert into {target} ({', '.join(map(quoted, shared))})"  # noqa: S608
-                f" select * from read_csv({literal(file.name)}, {_CSV},"
-                f" columns = {{{kinds}}})"
-            )
