@@ -27,6 +27,7 @@ from zhongtai.quality.drift.measures import (
     measure_rules,
 )
 from zhongtai.quality.drift.tags import measure_tags
+from zhongtai.quality.drift.weekdays import find_odd_days
 from zhongtai.quality.results import Check, Evidence, Finding, OwnCheck
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Comparison:
     history: History
     day: Day
     drivers: tuple[Driver, ...] = ()
+    odd_days: tuple[Deviation, ...] = ()
 
     @property
     def excesses(self) -> list[str]:
@@ -79,7 +81,13 @@ def compare(evidence: Evidence) -> Comparison:
         **measure_deliveries(warehouse, history.last),
         **measure_rules(warehouse),
     }
-    found = Comparison(limits, complete(measures, history.last), history, _day_of(warehouse))
+    found = Comparison(
+        limits,
+        complete(measures, history.last),
+        history,
+        _day_of(warehouse),
+        odd_days=tuple(find_odd_days(warehouse, limits)),
+    )
     if found.excesses or found.deviations():
         return replace(found, drivers=tuple(find_drivers(warehouse)))
     return found
@@ -123,9 +131,18 @@ def _find_out_of_band(evidence: Evidence) -> Finding:
     return Finding(not out, "; ".join([f"bands of {seen} snapshots", *told]))
 
 
+def _find_odd_days(evidence: Evidence) -> Finding:
+    found = evidence.drift
+    if found.history.snapshots < LEAST_HISTORY:
+        return Finding(True, f"{found.history.snapshots} of {LEAST_HISTORY} snapshots: only warns")
+    return Finding(not found.odd_days, "; ".join(say(found.odd_days)) or "as on their weekday")
+
+
 def _find_jumps(evidence: Evidence) -> Finding:
     found = evidence.drift
     jumps = found.deviations(young=True)
+    if found.history.snapshots < LEAST_HISTORY:
+        jumps += found.odd_days
     near = f"{len(found.measures)} measures, those without a band near their history"
     return Finding(not jumps, "; ".join(say(jumps)) or near)
 
@@ -149,6 +166,16 @@ CHECKS = (
             "numbers far from all history are a fault far more often than news",
         ),
         _find_out_of_band,
+    ),
+    OwnCheck(
+        Check(
+            SUITE,
+            "days_are_like_their_weekdays",
+            "critical",
+            "a Tuesday without leads, or with ten times those of any other, is a source that is"
+            " lost or came twice",
+        ),
+        _find_odd_days,
     ),
     OwnCheck(
         Check(
