@@ -57,11 +57,12 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Project:
-    """What dbt made of the project: the nodes of its manifest by name."""
+    """What dbt made of the project: the nodes of its manifest by name; `target` has the rest."""
 
     root: Path
     nodes: Mapping[str, dict[str, Any]]
     built: Sequence[str] = _BUILT
+    target: Path = Path()
 
     def relation(self, name: str) -> str:
         """schema.table of a model or seed."""
@@ -101,10 +102,10 @@ def _compile(settings: Settings, built: Sequence[str]) -> Project:
     folders = [f"path:models/{start.rstrip('/')}" for start in built]
     result = _invoke(settings, ["compile", "--select", *folders, "--exclude", "resource_type:test"])
     assert result.success, result.exception
-    text = settings.path("dbt", "target", "manifest.json").read_text("utf-8")
-    nodes = json.loads(text)["nodes"].values()
+    target = settings.path("dbt", "target")
+    nodes = json.loads((target / "manifest.json").read_text("utf-8"))["nodes"].values()
     kept = {n["name"]: n for n in nodes if n["resource_type"] in {"model", "seed"}}
-    return Project(settings.project_dir, kept, built)
+    return Project(settings.project_dir, kept, built, target)
 
 
 @dataclass

@@ -1,8 +1,11 @@
 """The shared tables count what the plain-Python definitions count, on worlds drawn at random."""
 
-from collections import Counter
-from datetime import date, timedelta
+from collections import Counter, defaultdict
+from collections.abc import Hashable
+from datetime import date, datetime, time, timedelta
 from random import Random
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from metrics_bench import AS_OF, Bench, Project, as_utc, compile_project
@@ -92,6 +95,48 @@ def test_complaints_count_what_their_definitions_say(project: Project, seed: int
     assert_same(counted(bench.build("metrics_complaint_daily"), keys), expected)
     total: Counter[str] = sum(expected.values(), Counter())
     assert min(total[name] for name in next(iter(expected.values()))) > 0
+
+
+def ask_metricflow(bench: Bench, metrics: list[str], by: list[str]) -> dict[Hashable, float | None]:
+    """What MetricFlow says of metrics by dimensions: (metric, *dimensions) to value."""
+    from metricflow.engine.metricflow_engine import MetricFlowEngine, MetricFlowQueryRequest
+    from metricflow.protocols.sql_client import SqlEngine
+    from metricflow.sql.render.duckdb_renderer import DuckDbSqlPlanRenderer
+    from metricflow_semantics.model.dbt_manifest_parser import (
+        parse_manifest_from_dbt_generated_manifest,
+    )
+    from metricflow_semantics.model.semantic_manifest_lookup import SemanticManifestLookup
+
+    dialect = SimpleNamespace(
+        sql_engine_type=SqlEngine.DUCKDB, sql_plan_renderer=DuckDbSqlPlanRenderer()
+    )
+    text = (bench.project.target / "semantic_manifest.json").read_text("utf-8")
+    lookup = SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(text))
+    engine = MetricFlowEngine(lookup, dialect)  # type: ignore[arg-type]  # it explains, we query
+    request = MetricFlowQueryRequest.create(metric_names=metrics, group_by_names=by)
+    rows = bench.query(engine.explain(request).sql_statement.sql)
+    return {(name, *(row[column] for column in by)): row[name] for row in rows for name in metrics}
+
+
+def test_metricflow_gives_the_same_numbers_as_the_definitions(project: Project) -> None:
+    exports, bench = draw_exports(3), Bench(project)
+    fill(bench, exports)
+    bench.build("metrics_lead_funnel_daily")
+    region = "lead_funnel_daily_row__region"
+    names = ["leads_valid", "visit_rate_7d", "order_rate_30d"]
+    found = ask_metricflow(bench, names, ["metric_time__month", region])
+    parts: dict[Hashable, Counter[str]] = defaultdict(Counter)
+    for key, counts in funnel(exports).items():
+        assert isinstance(key, tuple)
+        parts[datetime.combine(key[0].replace(day=1), time()), key[7]].update(counts)
+    expected: dict[Hashable, float | None] = {}
+    for (month, region_name), counts in parts.items():  # type: ignore[misc]
+        expected["leads_valid", month, region_name] = counts["leads_valid"]
+        for rate in names[1:]:
+            hits, anchors = counts[f"{rate}_num"], counts[f"{rate}_den"]
+            expected[rate, month, region_name] = hits / anchors if anchors else None
+    assert found == expected
+    assert len(parts) > 4
 
 
 def test_working_time_agrees_with_counting_day_by_day(project: Project) -> None:

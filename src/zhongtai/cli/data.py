@@ -16,7 +16,7 @@ PANEL = "Extend"
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     generate = typer.Typer(no_args_is_help=True, help="Generate sample exports, models of tags …")
-    for command in (exports, staging, tags, docs):
+    for command in (exports, staging, tags, docs, semantics):
         generate.command()(command)
     app.add_typer(generate, name="generate", rich_help_panel=PANEL)
 
@@ -111,6 +111,18 @@ def docs(home: Home = None) -> None:
     from zhongtai.metric_pages import write_metric_page
 
     _say_written(write_metric_page(make_settings(home).project_dir))
+
+
+def semantics(home: Home = None) -> None:
+    """Write MetricFlow's semantic models and metrics from the documents of the metrics tables.
+
+    **Examples**
+
+        zhongtai generate semantics
+    """
+    from zhongtai.semantics import generate_semantics
+
+    _say_written(generate_semantics(make_settings(home).project_dir))
 
 
 def _say_written(files: list[Path]) -> None:
