@@ -13,12 +13,15 @@ PRIVATE = (
 
 def secure_home(settings: Settings) -> None:
     """Make the private folders of the home, closed to everybody but their owner."""
-    folders = [settings.path(name) for name in PRIVATE]
-    folders += [settings.path("published", name) for name in ("profiles", "bitmaps")]
-    lake = settings.lake_url.removeprefix("file://")
-    if "://" not in lake:
-        folders.append(Path(lake))
-    for folder in folders:
+    for folder in private_folders(settings):
         folder.mkdir(parents=True, exist_ok=True)
         if folder.stat().st_mode & 0o777 != 0o700:
             folder.chmod(0o700)
+
+
+def private_folders(settings: Settings) -> list[Path]:
+    """The folders with personal data, the raw zone among them where it is on this machine."""
+    folders = [settings.path(name) for name in PRIVATE]
+    folders += [settings.path("published", name) for name in ("profiles", "bitmaps")]
+    lake = settings.lake_url.removeprefix("file://")
+    return folders if "://" in lake else [*folders, Path(lake)]

@@ -1,5 +1,6 @@
 """Commands that look: status, quarantine, contracts."""
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 import typer
@@ -27,6 +28,7 @@ _STATUS_ENTITIES = (
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(rich_help_panel=PANEL)(status)
+    app.command(rich_help_panel=PANEL)(doctor)
     contracts = typer.Typer(no_args_is_help=True, help="The promises of the source systems.")
     contracts.command()(lint)
     app.add_typer(contracts, name="contracts", rich_help_panel=PANEL)
@@ -87,6 +89,33 @@ def _say_status(found: "Status") -> None:
         _STATUS_ENTITIES,
         [tuple(row.get(column, 0) for column in _STATUS_ENTITIES) for row in found.entities],
     )
+
+
+def doctor(home: Home = None, as_json: AsJson = False) -> None:
+    """Examine the installation: versions, disk, roles, locks, clocks, raw zone, ledger, stores.
+
+    Says what is wrong and what to do; mends nothing. Exit code 1 where something is wrong.
+
+    **Examples**
+
+        zhongtai doctor --home .zhongtai
+
+        zhongtai doctor --home .zhongtai --json
+    """
+    settings = make_settings(home)
+    with server_on_demand(settings):
+        from zhongtai.doctor import examine
+
+        found = examine(settings)
+    if as_json:
+        say_json([{**asdict(one), "is_healthy": one.is_healthy} for one in found])
+    else:
+        for one in found:
+            say(f"{'good ' if one.is_healthy else 'WRONG'}  {one.name:<10} {one.looked_at}")
+            for symptom in one.symptoms:
+                say(f"       {symptom.found}\n       what to do: {symptom.what_to_do}")
+    if not all(one.is_healthy for one in found):
+        raise typer.Exit(1)
 
 
 def lint(home: Home = None, as_json: AsJson = False) -> None:

@@ -136,18 +136,22 @@ class Lake:
         if lost := find_lost(self.inspect(parts)):
             raise ZhongtaiError(describe_lost(lost, files), hint=RESTORE_HINT)
 
+    def list_parts(self, contract: Contract) -> list[str]:
+        """The parts of an entity that there are, known to the ledger or not."""
+        folder = part_path(contract, "").rpartition("/")[0]
+        if not self.files.exists(f"{self._root}/{folder}"):
+            return []
+        found = self.files.ls(f"{self._root}/{folder}", detail=False)
+        return [f"{folder}/{name.rpartition('/')[2]}" for name in found]
+
     def remove_orphans(self, contract: Contract, known: set[str]) -> int:
         """Remove parts of an entity that the ledger does not know; returns how many.
 
         The caller holds the entity's lock, so nobody is between placing and recording one.
         """
-        folder = part_path(contract, "").rpartition("/")[0]
-        if not self.files.exists(f"{self._root}/{folder}"):
-            return 0
-        found = self.files.ls(f"{self._root}/{folder}", detail=False)
-        orphans = [name for name in found if f"{folder}/{name.rpartition('/')[2]}" not in known]
-        for name in orphans:
-            self.files.rm(name)
+        orphans = [part for part in self.list_parts(contract) if part not in known]
+        for part in orphans:
+            self.files.rm(f"{self._root}/{part}")
         return len(orphans)
 
 
