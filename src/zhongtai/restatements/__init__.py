@@ -130,7 +130,8 @@ def _read(
 ) -> None:
     """Make `target` of these columns, with what the current snapshot has of the table."""
     listed = ", ".join(f'"{name}" {kind}' for name, kind in columns.items())
-    build.execute(f"create or replace table {target} ({listed})")
+    kind = "temp table" if target.startswith("temp.") else "table"
+    build.execute(f"create or replace {kind} {target} ({listed})")
     read_published(settings, build, target, ("metrics", table), columns)
 
 
