@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 FOLDER = Path("dbt_project/models/marts/metrics")
-FILE = "_semantic_models.yml"
-_HEAD = "# Written by `zhongtai generate semantics` from the documents beside it; do not edit.\n"
+FILE = Path("dbt_project/models/_semantic_models.yml")
+_HEAD = "# Written by `zhongtai generate semantics` from the documents of the marts; do not edit.\n"
 _GRANULARITIES = {"date": "day", "week": "week", "month": "month"}
 _SUMMED = ("bigint", "hugeint")
 
@@ -43,7 +43,7 @@ class SemanticTable:
 
 def generate_semantics(project_dir: Path) -> list[Path]:
     """Write the semantic models of all tables that ask for one; the files that changed."""
-    file = project_dir / FOLDER / FILE
+    file = project_dir / FILE
     text = semantics_document(list_semantic_tables(project_dir))
     if file.exists() and file.read_text("utf-8") == text:
         return []
