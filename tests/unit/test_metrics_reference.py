@@ -5,7 +5,6 @@ from collections.abc import Hashable
 from datetime import date, datetime, time, timedelta
 from random import Random
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 from metrics_bench import AS_OF, Bench, Project, as_utc, compile_project
