@@ -1,12 +1,13 @@
 """The semantic layer: MetricFlow's semantic models and metrics, written from the marts' documents.
 
 A model whose document says `meta: {is_semantic: true}` gets a semantic model: its grain are the
-dimensions, its counts and sums the measures, each ratio a metric over its two parts. A metric is
+dimensions, its counts and sums the measures (a column that is the same in several rows says
+`is_additive: false` and is none), each ratio a metric over its two parts. A metric is
 named as its column; where several tables have the column, the table comes first.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,7 @@ def list_semantic_tables(project_dir: Path) -> list[SemanticTable]:
             continue
         columns = {column["name"]: column for column in model["columns"]}
         told = {name: " ".join(column["description"].split()) for name, column in columns.items()}
-        summed = [n for n, c in columns.items() if c["data_type"] in _SUMMED]
+        summed = [n for n, c in columns.items() if _is_summed(c)]
         found.append(
             SemanticTable(
                 name=model["name"],
@@ -72,6 +73,12 @@ def list_semantic_tables(project_dir: Path) -> list[SemanticTable]:
             )
         )
     return found
+
+
+def _is_summed(column: Mapping[str, Any]) -> bool:
+    """Whether the column may be added up over rows; one that may not says `is_additive: false`."""
+    meta = column.get("config", {}).get("meta", {})
+    return column["data_type"] in _SUMMED and meta.get("is_additive", True)
 
 
 def semantics_document(tables: Sequence[SemanticTable]) -> str:
