@@ -102,7 +102,7 @@ def _semantic_model(table: SemanticTable) -> dict[str, Any]:
         "name": table.short_name,
         "description": table.description,
         "model": f"ref('{table.name}')",
-        "defaults": {"agg_time_dimension": table.period},
+        "defaults": {"agg_time_dimension": _dimension(table.period)["name"]},
         "primary_entity": f"{table.short_name}_row",
         "dimensions": [_dimension(column) for column in table.grain],
         "measures": [
@@ -120,7 +120,9 @@ def _semantic_model(table: SemanticTable) -> dict[str, Any]:
 def _dimension(column: str) -> dict[str, Any]:
     if column in _GRANULARITIES:
         granularity = {"time_granularity": _GRANULARITIES[column]}
-        return {"name": column, "type": "time", "type_params": granularity}
+        # MetricFlow keeps the names of granularities to itself
+        name = f"{column}_start" if column == granularity["time_granularity"] else column
+        return {"name": name, "expr": column, "type": "time", "type_params": granularity}
     return {"name": column, "type": "categorical"}
 
 
