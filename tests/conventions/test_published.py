@@ -44,7 +44,8 @@ metrics_lead_funnel_daily: date channel_1 channel_2 channel_3 channel_4 series_c
   visit_rate_30d/ test_drive_rate_7d/ test_drive_rate_14d/ test_drive_rate_21d/
   test_drive_rate_30d/ order_rate_30d/ order_rate_60d/ order_rate_90d/ delivery_rate_90d/
   delivery_rate_180d/ lost_rate/ subjective_lost_rate/ small_order_lock_rate/
-  stage_lag_dispatch_p50 stage_lag_dispatch_p90 stage_lag_delivery_p50 stage_lag_delivery_p90
+  stage_lag_p50 stage_lag_p90 stage_lag_dispatch_p50 stage_lag_dispatch_p90
+  stage_lag_delivery_p50 stage_lag_delivery_p90
 metrics_sales_daily: date series_code dealer_code region store_visits test_drives orders_small
   orders_large orders_locked orders_cancelled deliveries deliveries_returned revenue_fen
 metrics_response_daily: date dealer_code region channel_1 first_response_timely_rate_30m/

@@ -217,7 +217,7 @@ def _measures(as_of: datetime) -> dict[str, Test]:
         return _is_created(lead) and sent is not None and local_date(sent) < local_date(as_of)
 
     measures = _counts() | ratio("same_day_contact_rate", _is_contacted_on_the_day, dispatched)
-    measures |= {f"stage_lag_{stage}_count": _has_lag(stage) for stage in STAGES}
+    measures |= {f"{lag_name(stage)}_count": _has_lag(stage) for stage in STAGES}
     measures |= ratio(
         "small_order_lock_rate",
         lambda lead: lead["locked_in_time"],
@@ -245,11 +245,19 @@ STAGES: dict[str, tuple[str, str]] = {
     "test_drive": ("visited_at", "test_driven_at"),
     "order": ("test_driven_at", "large_ordered_at"),
     "delivery": ("large_ordered_at", "delivered_at"),
+    "": ("created_at", "delivered_at"),
 }
 
 
+def lag_name(stage: str) -> str:
+    return f"stage_lag_{stage}" if stage else "stage_lag"
+
+
 def stage_lag(lead: Row, stage: str) -> float | None:
-    """Minutes from one stage to the next of a valid lead; None where time would run backward."""
+    """Minutes from one stage to the next of a valid lead; None where time would run backward.
+
+    Without a stage from creation to delivery.
+    """
     before, after = (lead[column] for column in STAGES[stage])
     if not lead["is_valid"] or before is None or after is None or after < before:
         return None

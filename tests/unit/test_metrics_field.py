@@ -15,7 +15,7 @@ from metrics_cases import Counts, assert_same, counted, draw_exports, fill
 
 from reference.complaint import complaint
 from reference.field import FieldExports, campaign, fleet, owners, quality, region
-from reference.funnel import STAGES, collect_leads, funnel, stage_lag
+from reference.funnel import STAGES, collect_leads, funnel, lag_name, stage_lag
 from reference.sales import sales
 from zhongtai.settings import load_settings
 
@@ -167,7 +167,7 @@ def test_sketches_of_all_rows_add_up_to_the_lags_of_all_leads(project: Project) 
         lags = [lag for lead in leads if (lag := stage_lag(lead, stage)) is not None]
         sketch: Counter[int] = Counter()
         for row in rows:
-            for bucket, number in json.loads(row[f"stage_lag_{stage}_sketch"] or "{}").items():
+            for bucket, number in json.loads(row[f"{lag_name(stage)}_sketch"] or "{}").items():
                 sketch[int(bucket)] += number
         assert len(lags) > 3
         assert sketch == Counter(floor(log(1 + lag) / log(1.05)) for lag in lags)

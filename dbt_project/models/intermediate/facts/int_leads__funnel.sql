@@ -6,6 +6,7 @@
     ("test_drive", "leads.visited_at", "leads.test_driven_at"),
     ("order", "leads.test_driven_at", "leads.large_ordered_at"),
     ("delivery", "leads.large_ordered_at", "leads.delivered_at"),
+    ("whole", "leads.created_at", "leads.delivered_at"),
 ] %}
 with
     leads as (

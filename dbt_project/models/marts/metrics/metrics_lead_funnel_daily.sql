@@ -10,7 +10,15 @@
     "region",
     "tier",
 ] %}
-{%- set stages = ["dispatch", "contact", "visit", "test_drive", "order", "delivery"] %}
+{%- set lags = [
+    ("stage_lag_dispatch", "dispatch_lag"),
+    ("stage_lag_contact", "contact_lag"),
+    ("stage_lag_visit", "visit_lag"),
+    ("stage_lag_test_drive", "test_drive_lag"),
+    ("stage_lag_order", "order_lag"),
+    ("stage_lag_delivery", "delivery_lag"),
+    ("stage_lag", "whole_lag"),
+] %}
 select
     created_date as date,
     {%- for key in keys %} {{ key_text(key) }} as {{ key }}, {%- endfor %}
@@ -93,16 +101,11 @@ select
             "is_valid and small_cut_off_at <= as_of",
         )
     }},
-    {%- for stage in stages %}
-        count({{ stage }}_lag) as stage_lag_{{ stage }}_count,
-        percentile_cont(0.5) within group (
-            order by {{ stage }}_lag
-        ) as stage_lag_{{ stage }}_p50,
-        percentile_cont(0.9) within group (
-            order by {{ stage }}_lag
-        ) as stage_lag_{{ stage }}_p90,
-        {{ log_histogram(stage ~ "_lag") }} as stage_lag_{{ stage }}_sketch
-        {{- "," if not loop.last }}
+    {%- for name, lag in lags %}
+        count({{ lag }}) as {{ name }}_count,
+        percentile_cont(0.5) within group (order by {{ lag }}) as {{ name }}_p50,
+        percentile_cont(0.9) within group (order by {{ lag }}) as {{ name }}_p90,
+        {{ log_histogram(lag) }} as {{ name }}_sketch {{- "," if not loop.last }}
     {%- endfor %}
 from {{ ref("int_leads__funnel") }}
 group by
