@@ -54,7 +54,8 @@ with earned as (
     where c.billed and f.adviser <> c.seller and (t.kept or t.updated_at > c.since)
     union all
     select 'value_added', 顾问ID, 支付时间, 退款时间, 金额 * 5
-    from clean_addon_sales where 产品类型 in ('软件订阅', '服务包')
+    from clean_addon_sales
+    where 产品类型 in ('软件订阅', '服务包') and 支付时间 is not null
 ), booked as (
     select component, staff, since, round(hundredths / 100.0)::bigint as fen, 0 as back from earned
     union all
