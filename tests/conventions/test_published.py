@@ -71,7 +71,8 @@ metrics_assessment_yearly: year staff_id
 metrics_nps_monthly: month survey_kind dealer_code staff_id nps/
 metrics_bonus_pool_monthly: month staff_id
 metrics_owner_care_monthly: month dealer_code staff_id owner_touch_90d/ proactive_share/
-  silent_180_rate/ day7_visit_rate/ repurchase_rate_36m/ repurchase_rate_60m/ service_active/
+  silent_180_rate/ day7_visit_rate/ repurchase_rate_36m/ repurchase_rate_60m/ referral_rate_12m/
+  service_active/
 metrics_ltv_monthly: month region
 metrics_training_monthly: month staff_id training_completion/ points level
 metrics_content_daily: date staff_id platform views likes saves comments shares followers

@@ -17,6 +17,7 @@ class Owners:
     deliveries: list[Row] = field(default_factory=list)
     contacts: list[Row] = field(default_factory=list)
     service_orders: list[Row] = field(default_factory=list)
+    referrals: list[Row] = field(default_factory=list)
 
 
 def owner_care(owners: Owners) -> dict[Hashable, Counter[str]]:
@@ -31,7 +32,7 @@ def owner_care(owners: Owners) -> dict[Hashable, Counter[str]]:
 
 
 _RATIOS = ["owner_touch_90d", "proactive_share", "silent_180_rate", "day7_visit_rate"]
-_RATIOS += ["repurchase_rate_36m", "repurchase_rate_60m", "service_active"]
+_RATIOS += ["repurchase_rate_36m", "repurchase_rate_60m", "referral_rate_12m", "service_active"]
 _NAMES = ["deliveries", *(f"{name}_{part}" for name in _RATIOS for part in ("num", "den"))]
 
 
@@ -57,6 +58,9 @@ def _counts(owners: Owners, delivery: Row, day: date) -> dict[str, int]:
         if end <= as_of:
             found[f"repurchase_rate_{months}m_num"] = int(_buys_again(owners, delivery, end))
             found[f"repurchase_rate_{months}m_den"] = 1
+    if delivery["buyer"] is not None and months_later(at, 12) <= as_of:
+        found["referral_rate_12m_num"] = int(_refers(owners, delivery, months_later(at, 12)))
+        found["referral_rate_12m_den"] = 1
     if months_later(at, 12) <= as_of and not delivery["is_returned"]:
         found["service_active_num"] = int(_is_serviced(owners, delivery))
         found["service_active_den"] = 1
@@ -77,6 +81,15 @@ def _buys_again(owners: Owners, delivery: Row, end: datetime) -> bool:
         and not other["is_returned"]
         and delivery["delivered_at"] < other["delivered_at"] < end
         for other in owners.deliveries
+    )
+
+
+def _refers(owners: Owners, delivery: Row, end: datetime) -> bool:
+    return any(
+        referral["member"] == delivery["buyer"]
+        and referral["is_valid"]
+        and delivery["delivered_at"] <= referral["ordered_at"] < end
+        for referral in owners.referrals
     )
 
 

@@ -60,6 +60,11 @@ def give(bench: Bench, owners: Owners) -> None:
     bench.persons("dms", "orders", buyers)
     persons = {key: row["person"] for key, row in contacts.items() if row["person"]}
     bench.persons("crm", "owner_contacts", persons)
+    bench.given_instead("int_referral_orders", [
+        {"referral_id": f"R{number}", "order_no": f"R{number}", "member_one_id": row["member"],
+         "ordered_at": row["ordered_at"], "is_valid": row["is_valid"]}
+        for number, row in enumerate(owners.referrals)
+    ])  # fmt: skip
 
 
 def row_of(bench: Bench, *contacts: Row, **values: object) -> Row:
@@ -177,6 +182,27 @@ def test_a_car_is_active_while_it_is_not_overdue(
     assert ratio(row, "service_active") == (active, 1)
 
 
+@pytest.mark.parametrize(
+    ("referral", "counted"),
+    [
+        pytest.param({"ordered_at": SOLD - 365 * DAY}, 1, id="at-the-delivery"),
+        pytest.param({"ordered_at": SOLD - 365 * DAY - SECOND}, 0, id="before-it"),
+        pytest.param({"ordered_at": SOLD - SECOND}, 1, id="in-time"),
+        pytest.param({"ordered_at": SOLD}, 0, id="after-12-months"),
+        pytest.param({"ordered_at": SOLD - DAY, "is_valid": False}, 0, id="not-valid"),
+        pytest.param({"ordered_at": SOLD - DAY, "member": "u2"}, 0, id="somebody-else"),
+    ],
+)
+def test_an_owner_refers_with_a_valid_order_within_12_months(
+    bench: Bench, referral: Row, counted: int
+) -> None:
+    owners = Owners(AS_OF, [delivery(at=SOLD - 365 * DAY)])
+    owners.referrals = [{"member": "u1", "is_valid": True} | referral]
+    give(bench, owners)
+    row = only(bench.build("metrics_owner_care_monthly"))
+    assert ratio(row, "referral_rate_12m") == (counted, 1)
+
+
 def draw(seed: int) -> Owners:
     """A small world of its own dealer, with times on the ends of windows."""
     random = Random(seed)  # noqa: S311  # repeatable, not secret
@@ -199,6 +225,13 @@ def draw(seed: int) -> Owners:
             is_proactive=pick([True, False, False]),
             purpose=pick(["保养提醒", "用车关怀", "内容分享", None]),
         ))  # fmt: skip
+    for _ in range(random.randrange(4)):
+        sold = pick(found.deliveries)
+        at = sold["delivered_at"] + pick([0, 100, 364, 365, 366]) * DAY - pick([0, 1]) * SECOND
+        member = pick([sold["buyer"], f"W{seed}u0", None])
+        found.referrals.append(
+            {"member": member, "ordered_at": at, "is_valid": pick([True, False])}
+        )
     for _ in range(random.randrange(6)):
         sold = pick(found.deliveries)
         at = pick([sold["delivered_at"], AS_OF - 366 * DAY]) + pick([1, 200, 364, 365]) * DAY
@@ -218,6 +251,7 @@ def test_owner_care_counts_what_its_definitions_say(bench: Bench) -> None:
         every.deliveries += world.deliveries
         every.contacts += world.contacts
         every.service_orders += world.service_orders
+        every.referrals += world.referrals
     give(bench, every)
     found = {
         (row["month"], row["dealer_code"], row["staff_id"]): row

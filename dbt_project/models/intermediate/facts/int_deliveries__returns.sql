@@ -1,9 +1,10 @@
--- Grain: one row per delivery: whether its buyer came back, for a car and to the
--- workshop.
+-- Grain: one row per delivery: whether its buyer came back, for a car, with a friend
+-- and to the workshop.
 with
     buyers as (
         select
             delivery_id,
+            one_id,
             coalesce(one_id, organisation_id) as buyer,
             vin,
             is_returned,
@@ -23,6 +24,17 @@ with
             and coalesce(nexts.vin <> firsts.vin, true)
             and not nexts.is_returned
         group by firsts.delivery_id
+    ),
+
+    friends as (
+        select buyers.delivery_id, min(referred.ordered_at) as referred_at
+        from buyers
+        inner join
+            {{ ref("int_referral_orders") }} as referred
+            on referred.member_one_id = buyers.one_id
+            and referred.ordered_at >= buyers.delivered_at
+        where referred.is_valid
+        group by buyers.delivery_id
     ),
 
     limits as (
@@ -56,6 +68,7 @@ with
 select
     buyers.delivery_id,
     next_cars.next_delivered_at,
+    friends.referred_at,
     visits.last_maintained_at,
     coalesce(
         {{ months_after("visits.last_maintained_at", "limits.interval_months") }}
@@ -75,4 +88,5 @@ select
 from buyers
 cross join limits
 left join next_cars on next_cars.delivery_id = buyers.delivery_id
+left join friends on friends.delivery_id = buyers.delivery_id
 left join visits on visits.delivery_id = buyers.delivery_id

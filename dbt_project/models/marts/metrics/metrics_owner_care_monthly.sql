@@ -33,6 +33,8 @@ with
                 )
             }} >= 10 as is_day7_mature,
             returns.next_delivered_at,
+            returns.referred_at,
+            deliveries.one_id is not null as is_of_person,
             returns.is_service_active,
             returns.is_due_for_service,
             deliveries.is_returned,
@@ -81,6 +83,13 @@ select
             )
         }},
     {%- endfor %}
+    {{
+        ratio(
+            "referral_rate_12m",
+            "referred_at < " ~ months_after("delivered_at", 12),
+            "is_of_person and " ~ months_after("delivered_at", 12) ~ " <= as_of",
+        )
+    }},
     {{
         ratio(
             "service_active",
