@@ -30,6 +30,7 @@ from zhongtai.cli.server import server_on_demand
 from zhongtai.generate.exports import HOLIDAYS
 from zhongtai.generate.truth_field import field_truth
 from zhongtai.generate.truth_metrics import metric_truth
+from zhongtai.generate.truth_users import users_truth
 from zhongtai.settings import load_settings
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
@@ -278,6 +279,36 @@ def test_what_happens_around_cars_is_told_as_it_was(world: World, home: Home, ta
             connection,
             f"select {shown} from wanted",
             f"select {shown} from metrics.{table} where {FIELD_METRICS[table]}",
+        )
+
+
+# of links only the last day is told
+USER_METRICS = {
+    "metrics_owner_care_monthly": "true",
+    "metrics_dual_link_daily": "customers > 0"
+    " and date = (select max(date) from metrics.metrics_dual_link_daily)",
+}
+
+
+@pytest.mark.parametrize("table", USER_METRICS)
+def test_owners_and_links_are_told_as_they_were(world: World, home: Home, table: str) -> None:
+    as_of = datetime.fromisoformat(world.as_of).astimezone(UTC).replace(tzinfo=None)
+    with home.open() as connection:
+        for path in (world.folder / "truth" / "clean").glob("*.parquet"):
+            name = f"clean_{path.stem.split('__')[1]}"
+            connection.execute(f"create or replace temp view {name} as from '{path}'")
+        connection.execute(
+            "create or replace temp view records as select source, entity, record_key,"
+            " one_id as component, null as organisation_id from profiles.bridge_user_records"
+        )
+        wanted = users_truth(connection, as_of)[table]
+        connection.register("wanted", wanted)
+        shown = ", ".join(f'"{name}"' for name in wanted.column_names)
+        assert wanted.num_rows > 5
+        assert not differences(
+            connection,
+            f"select {shown} from wanted",
+            f"select {shown} from metrics.{table} where {USER_METRICS[table]}",
         )
 
 
