@@ -58,6 +58,23 @@ def test_the_repository_declares_tags_over_every_source_with_customers() -> None
     assert "intent_10_views_and_finance" in tags
 
 
+def test_values_that_change_by_the_day_are_kept_for_a_month_unless_said(tmp_path: Path) -> None:
+    days = "kind: metric\nmeasure: {take: days_since_last, fact: events}\nvalue_type: "
+    mix = "kind: distribution\nvalue_type: shares\ndistribution: {fact: events, of: source}"
+    project = project_with(
+        tmp_path,
+        GOOD
+        + tag("days", f"{days}integer")
+        + tag("banded", f"{days}text\nbands: [{{value: 近, at_most: 30}}, {{value: 远}}]")
+        + tag("asked_for", f"{days}integer\nhistory_days: 90")
+        + tag("mix", mix)
+        + tag("number", "kind: metric\nvalue_type: integer\nmeasure: {take: count, fact: orders}"),
+    )
+    kept = {tag_id: found.history_days for tag_id, found in load_tags(project).items()}
+    expected = {"days": 31, "banded": 400, "asked_for": 90, "mix": 31, "number": 400}
+    assert {tag_id: kept[tag_id] for tag_id in expected} == expected
+
+
 def test_a_tag_that_people_set_has_no_rule(tmp_path: Path) -> None:
     body = "kind: manual\nvalue_type: {type}\n{more}"
     good = GOOD + tag("by_hand", body.format(type="text", more=""))

@@ -245,12 +245,22 @@ def scored(score: int, days: float = 9) -> Any:
     return did("surveys", ago(days), recommend_score=score)
 
 
+def content(tenths: int | None, days: float = 9) -> Any:
+    return did("surveys", ago(days), satisfaction_tenths=tenths)
+
+
 SATISFACTION = [
     person("never-asked", {"nps_class": None, "answers_surveys": False, "complained": False}),
     person("six", {"nps_class": "贬损者"}, scored(6)),
     person("seven", {"nps_class": "中立者"}, scored(7)),
     person("eight", {"nps_class": "中立者"}, scored(8)),
     person("nine-after-zero", {"nps_class": "推荐者"}, scored(0, 20), scored(9)),
+    person("no-points-given", {"satisfaction_band": None}, content(None)),
+    person("a-tenth-below-sixty", {"satisfaction_band": "不满意"}, content(599)),
+    person("sixty", {"satisfaction_band": "一般"}, content(600)),
+    person("a-tenth-below-ninety", {"satisfaction_band": "满意"}, content(899)),
+    person("the-last-points-given-count", {"satisfaction_band": "非常满意"},
+           content(0, 20), content(900, 10), content(None)),
     person("answered-long-ago", {"nps_class": None, "answers_surveys": False},
            scored(9, 365 + SECOND)),
     person("happy-owner", {"promoter_owner": True, "churn_risk": "低"}, car(9), scored(9), **OWNER),

@@ -40,7 +40,7 @@ from zhongtai.tags.model import (
     leaves,
 )
 from zhongtai.tags.queries import read_query
-from zhongtai.tags.wants import DATE_OPERATORS, LIST_OPERATORS
+from zhongtai.tags.wants import DATE_OPERATORS, LIST_OPERATORS, Measure
 
 HINT = "any file in seeds/tags/ is an example; docs/tags.md has the grammar"
 _TAG_ID = re.compile(r"[a-z][a-z0-9_]{2,49}")
@@ -75,6 +75,8 @@ _KEYS = (
     *_MEANING,
 )  # fmt: skip
 _DEFAULT_HISTORY_DAYS = 400
+# of values that hardly last a day: a year of them would be a row per person and day
+_RESTLESS_HISTORY_DAYS = 31
 # what an imported tag is read from -> the fact that holds it
 _IMPORTS = {"crm.manual_tags": "manual_tags", "seeds/tag_imports.csv": "imported_tags"}
 
@@ -197,6 +199,8 @@ def _read_tag(section: Section, file: Path, owner: str) -> Tag:
     value_type = cast(ValueType, section.choice("value_type", VALUE_TYPES))
     name = section.section("name")
     name.expect_keys(("zh", "en"))
+    rule = _read_rule(section, kind, value_type)
+    history = _RESTLESS_HISTORY_DAYS if _is_restless(rule, value_type) else _DEFAULT_HISTORY_DAYS
     return Tag(
         tag_id=tag_id,
         name_zh=name.text("zh"),
@@ -206,16 +210,25 @@ def _read_tag(section: Section, file: Path, owner: str) -> Tag:
         group=file.stem,
         kind=kind,
         value_type=value_type,
-        rule=_read_rule(section, kind, value_type),
+        rule=rule,
         status=cast(Status, section.choice("status", STATUSES)),
         consent=cast(Consent, section.choice("consent", CONSENTS, "none")),
         exclusive_group=section.text("exclusive_group") if "exclusive_group" in section else None,
         ttl_days=section.integer("ttl_days", 0) or None,
-        history_days=section.integer("history_days", _DEFAULT_HISTORY_DAYS),
+        history_days=section.integer("history_days", history),
         declared=_canonical(section),
         file=file,
         line=section.line,
     )
+
+
+def _is_restless(rule: Rule, value_type: ValueType) -> bool:
+    """Whether the value becomes another one from day to day, or with each thing that happens."""
+    if value_type in ("number", "shares"):
+        return True
+    if not isinstance(rule, Banded) or rule.bands or not isinstance(rule.measure, Measure):
+        return False
+    return rule.measure.take.startswith("days_since")
 
 
 def _canonical(section: Section) -> str:

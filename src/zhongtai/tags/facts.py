@@ -81,7 +81,7 @@ FACTS: Mapping[str, Fact] = {
             "resolved_at": "time", "closed_at": "time", "status": "text",
         }),
         Fact("surveys", "int_surveys", "submitted_at", "crm.surveys", {
-            "survey_kind": "text", "recommend_score": "integer",
+            "survey_kind": "text", "recommend_score": "integer", "satisfaction_tenths": "integer",
         }),
         Fact("wecom", "int_wecom", "added_at", "crm.wecom_contacts", {
             "staff_id": "text", "deleted_at": "time",

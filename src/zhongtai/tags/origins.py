@@ -64,6 +64,7 @@ FACT_ORIGINS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         ),
         "delivered_at": ("dms.deliveries.delivered_at",),
     },
+    "surveys": {"satisfaction_tenths": ("crm.surveys.satisfaction",)},
     "referrals_made": {"member_kind": ("partner.members.member_kind",)},
     "manual_tags": {"is_set": ("crm.manual_tags.value",)},
     "imported_tags": {

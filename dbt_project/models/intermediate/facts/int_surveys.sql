@@ -9,6 +9,8 @@ select
     surveys.staff_id,
     surveys.recommend_score,
     surveys.satisfaction,
+    -- tags count in whole numbers
+    cast(round(surveys.satisfaction * 10) as bigint) as satisfaction_tenths,
     surveys.sent_at,
     surveys.submitted_at
 from {{ ref("stg_crm__surveys") }} as surveys

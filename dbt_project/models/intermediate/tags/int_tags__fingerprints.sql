@@ -41,7 +41,7 @@ from {{ ref('int_complaints') }}
 where one_id is not null and accepted_at < {{ as_of() }}
 group by one_id
 union all
-select 'surveys' as concern, one_id, {{ fingerprint_of(['submitted_at', 'survey_kind', 'recommend_score']) }} as fingerprint
+select 'surveys' as concern, one_id, {{ fingerprint_of(['submitted_at', 'survey_kind', 'recommend_score', 'satisfaction_tenths']) }} as fingerprint
 from {{ ref('int_surveys') }}
 where one_id is not null and submitted_at < {{ as_of() }}
 group by one_id

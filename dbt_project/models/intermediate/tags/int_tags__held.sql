@@ -123,6 +123,7 @@ union all select one_id, 'complained' as tag_id, 'true' as value from tags where
 union all select one_id, 'grave_complaint' as tag_id, 'true' as value from tags where grave_complaint
 union all select one_id, 'felt_misled' as tag_id, 'true' as value from tags where felt_misled
 union all select one_id, 'answers_surveys' as tag_id, 'true' as value from tags where answers_surveys
+union all select one_id, 'satisfaction_band' as tag_id, cast(satisfaction_band as varchar) as value from tags where satisfaction_band is not null
 union all select one_id, 'promoter_owner' as tag_id, 'true' as value from tags where promoter_owner
 union all select one_id, 'churn_risk' as tag_id, cast(churn_risk as varchar) as value from tags where churn_risk is not null
 union all select one_id, 'service_visits_band' as tag_id, cast(service_visits_band as varchar) as value from tags where service_visits_band is not null

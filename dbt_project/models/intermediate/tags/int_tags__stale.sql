@@ -74,7 +74,7 @@ complaints as (
     )
 ),
 surveys as (
-    select one_id, submitted_at, survey_kind, recommend_score, earlier, later
+    select one_id, submitted_at, survey_kind, recommend_score, satisfaction_tenths, earlier, later
     from {{ ref('int_surveys') }}
     cross join computed
     where one_id is not null and (

@@ -15,6 +15,7 @@ facts as (
         one_id,
         submitted_at as happened_at,
         recommend_score,
+        satisfaction_tenths,
         submitted_at >= days_ago_365 as in_window_1
     from {{ ref('int_surveys') }}
     cross join moment
@@ -23,6 +24,7 @@ facts as (
 )
 select
     one_id,
-    {{ last_by('recommend_score', 'happened_at') }} filter (where recommend_score is not null and in_window_1) as last_recommend_score_365d
+    {{ last_by('recommend_score', 'happened_at') }} filter (where recommend_score is not null and in_window_1) as last_recommend_score_365d,
+    {{ last_by('satisfaction_tenths', 'happened_at') }} filter (where satisfaction_tenths is not null and in_window_1) as last_satisfaction_tenths_365d
 from facts
 group by one_id

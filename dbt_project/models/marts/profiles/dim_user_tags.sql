@@ -120,6 +120,7 @@ measures as (
     coalesce(complaints.count_complaint_type_is_365d, 0) as complaints__count_complaint_type_is_365d,
     coalesce(surveys.count_365d, 0) as surveys__count_365d,
     surveys_ordered.last_recommend_score_365d as surveys_ordered__last_recommend_score_365d,
+    surveys_ordered.last_satisfaction_tenths_365d as surveys_ordered__last_satisfaction_tenths_365d,
     coalesce(wecom_by_staff_id.distinct_staff_id_deleted_at_unknown, 0) as wecom_by_staff_id__distinct_staff_id_deleted_at_unknown,
     coalesce(wecom.count_deleted_at_unknown, 0) as wecom__count_deleted_at_unknown,
     coalesce(wecom.count_deleted_at_known, 0) as wecom__count_deleted_at_known,
@@ -293,6 +294,7 @@ level_1 as (
     cast((complaints__count_complaint_level_in_365d >= 1) as boolean) as grave_complaint,
     cast((complaints__count_complaint_type_is_365d >= 1) as boolean) as felt_misled,
     cast((surveys__count_365d >= 1) as boolean) as answers_surveys,
+    cast(case when surveys_ordered__last_satisfaction_tenths_365d is null then null when surveys_ordered__last_satisfaction_tenths_365d <= 599 then '不满意' when surveys_ordered__last_satisfaction_tenths_365d <= 799 then '一般' when surveys_ordered__last_satisfaction_tenths_365d <= 899 then '满意' else '非常满意' end as varchar) as satisfaction_band,
     cast(case when service_visits__count_365d is null then null when service_visits__count_365d <= 0 then '未进厂' when service_visits__count_365d <= 1 then '一次' else '多次' end as varchar) as service_visits_band,
     cast((service_visits__count_service_kind_is_365d >= 1) as boolean) as maintained_here,
     cast((coalesce(profile__is_owner, false) and coalesce(vehicles__days_since_last_owner_valid_to_unknown >= 365, false) and (service_visits__count_service_kind_is_365d <= 0)) as boolean) as maintenance_due,
@@ -348,6 +350,7 @@ select
     cars_owned, repeat_buyer, former_owner, used_car_owner, drives_without_owning, new_owner,
     replacement_window, cared_for, silent_owner, referrals_made_band, referrer_with_deals,
     referrer_kind, opened_referral_link, complained, grave_complaint, felt_misled, answers_surveys,
-    promoter_owner, churn_risk, service_visits_band, maintained_here, maintenance_due, had_repair,
-    aftersales_value, addon_spend, owner_value, service_rfm, serviced_where_bought
+    satisfaction_band, promoter_owner, churn_risk, service_visits_band, maintained_here,
+    maintenance_due, had_repair, aftersales_value, addon_spend, owner_value, service_rfm,
+    serviced_where_bought
 from level_4
