@@ -95,9 +95,10 @@ def build_candidate(
     run: Run,
     inputs: Inputs,
     progress: Progress,
-) -> Candidate:
+) -> Candidate | None:
     """Run every step and seal the result; the caller holds the writer lock.
 
+    None where persons asked to be erased and were: the input is another one now, to be built anew.
     Raises ZhongtaiError that names the models that failed; no candidate is left then.
     """
     from zhongtai import warehouse
@@ -110,6 +111,8 @@ def build_candidate(
     for step in STEPS:
         progress(f"build {step}")
         run_step(settings, run, step, progress)
+        if step == "profiles" and _erase_requested(settings, contracts, run, progress):
+            return None
     with warehouse.open_build(settings) as build, connect(settings, autocommit=True) as ledger:
         candidate = Candidate(
             snapshot_id,
@@ -121,6 +124,16 @@ def build_candidate(
         )
         seal_candidate(build, ledger, candidate)
     return candidate
+
+
+def _erase_requested(
+    settings: Settings, contracts: Contracts, run: Run, progress: Progress
+) -> bool:
+    from zhongtai.database import connect
+    from zhongtai.erasure.erasures import erase_requested
+
+    with connect(settings, autocommit=True) as connection:
+        return erase_requested(settings, contracts, connection, run, progress)
 
 
 def run_step(settings: Settings, run: Run, step: str, progress: Progress = ignore_progress) -> None:

@@ -197,10 +197,15 @@ def migrate(connection: psycopg.Connection) -> None:
 
 
 @contextmanager
-def advisory_lock(connection: psycopg.Connection, name: str) -> Iterator[None]:
-    """Hold the session lock `name`; waits for another holder."""
-    connection.execute("select pg_advisory_lock(hashtextextended(%s, 0))", [name])
+def advisory_lock(
+    connection: psycopg.Connection, name: str, *, shared: bool = False
+) -> Iterator[None]:
+    """Hold the session lock `name`, alone or with others that share it; waits for a holder."""
+    kind = "_shared" if shared else ""
+    connection.execute(f"select pg_advisory_lock{kind}(hashtextextended(%s, 0))", [name])
     try:
         yield
     finally:
-        connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])
+        # a session that is gone has given the lock up
+        if not connection.closed and not connection.broken:
+            connection.execute(f"select pg_advisory_unlock{kind}(hashtextextended(%s, 0))", [name])

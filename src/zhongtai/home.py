@@ -8,6 +8,7 @@ from zhongtai.settings import Settings
 # the embedded PostgreSQL, run by root, opens every folder above its own to all users.
 PRIVATE = (
     "quarantine", "warehouse", "identity", "archive", "tmp", "dbt", "logs", "exports",
+    "erasure",
 )  # fmt: skip
 
 

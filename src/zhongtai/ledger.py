@@ -38,14 +38,15 @@ class Counts:
     loaded: int = 0
     quarantined: int = 0
     duplicate: int = 0
+    suppressed: int = 0
 
     def check(self, file: str) -> None:
         """Raise BalanceError unless every row in went exactly one way."""
-        out = self.loaded + self.quarantined + self.duplicate
+        out = self.loaded + self.quarantined + self.duplicate + self.suppressed
         if out != self.rows_in:
             raise BalanceError(
                 f"{file}: {self.rows_in} rows in, but {self.loaded} loaded + {self.quarantined}"
-                f" quarantined + {self.duplicate} duplicate = {out}",
+                f" quarantined + {self.duplicate} duplicate + {self.suppressed} suppressed = {out}",
                 hint="this is a fault of zhongtai; nothing of the file was recorded",
             )
 
@@ -81,6 +82,12 @@ class Entry:
     reason: str | None = None
     part: Part | None = None
     quarantine: tuple[QuarantineCount, ...] = ()
+    names_erased: bool = False
+
+    @property
+    def is_dropped(self) -> bool:
+        """Whether a file that would be quarantined whole is not kept: it names erased persons."""
+        return self.status == "quarantined" and self.names_erased
 
 
 def new_entry(
@@ -121,21 +128,32 @@ def record(connection: psycopg.Connection, entry: Entry, contract: Contract, run
     connection.execute(
         "insert into ledger.deliveries (delivery_id, source, entity, file, sha256, bytes,"
         " modified_at, exported_at, marker, status, rule, reason, rows_in, rows_loaded,"
-        " rows_quarantined, rows_duplicate, part, contract_hash, min_event_at, max_event_at,"
-        " as_of, discovered_at, run_id) values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s,"
-        " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
+        " rows_quarantined, rows_duplicate, rows_suppressed, part, contract_hash, min_event_at,"
+        " max_event_at, as_of, discovered_at, run_id) values (%s, %s, %s, %s, %s, %s, %s, %s, %s,"
+        " %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)",
         [
             entry.delivery_id, entry.source, entry.entity, entry.file, entry.sha256, entry.bytes,
             entry.modified_at, entry.exported_at, entry.marker, entry.status, entry.rule,
             entry.reason, entry.counts.rows_in, entry.counts.loaded, entry.counts.quarantined,
-            entry.counts.duplicate, part and part.path, contract.content_hash,
-            part and part.min_event_at, part and part.max_event_at, run.as_of,
-            entry.discovered_at, run.run_id,
+            entry.counts.duplicate, entry.counts.suppressed, part and part.path,
+            contract.content_hash, part and part.min_event_at, part and part.max_event_at,
+            run.as_of, entry.discovered_at, run.run_id,
         ],
     )  # fmt: skip
+    _record_named(connection, entry)
     record_quarantine(connection, entry.delivery_id, entry.quarantine)
     if part:
         record_part(connection, entry.delivery_id, part, run)
+
+
+def _record_named(connection: psycopg.Connection, entry: Entry) -> None:
+    """Note that the file, as it was delivered, names somebody who was erased."""
+    if entry.names_erased:
+        connection.execute(
+            "insert into erasure.named_files (delivery_id, is_dropped) values (%s, %s)"
+            " on conflict (delivery_id) do nothing",
+            [entry.delivery_id, entry.is_dropped],
+        )
 
 
 def record_quarantine(
@@ -330,15 +348,17 @@ def record_replayed_file(
     )
     connection.execute(
         "update ledger.deliveries set status = %s, rule = %s, reason = %s, rows_in = %s,"
-        " rows_loaded = %s, rows_quarantined = %s, rows_duplicate = %s, part = %s,"
-        " contract_hash = %s, min_event_at = %s, max_event_at = %s, as_of = %s"
+        " rows_loaded = %s, rows_quarantined = %s, rows_duplicate = %s, rows_suppressed = %s,"
+        " part = %s, contract_hash = %s, min_event_at = %s, max_event_at = %s, as_of = %s"
         " where delivery_id = %s and status = 'quarantined'",
         [
             entry.status, entry.rule, entry.reason, counts.rows_in, counts.loaded,
-            counts.quarantined, counts.duplicate, part and part.path, contract.content_hash,
-            part and part.min_event_at, part and part.max_event_at, run.as_of, entry.delivery_id,
+            counts.quarantined, counts.duplicate, counts.suppressed, part and part.path,
+            contract.content_hash, part and part.min_event_at, part and part.max_event_at,
+            run.as_of, entry.delivery_id,
         ],
     )  # fmt: skip
+    _record_named(connection, entry)
     record_quarantine(connection, entry.delivery_id, entry.quarantine)
     if part:
         record_part(connection, entry.delivery_id, part, run)

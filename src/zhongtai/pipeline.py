@@ -27,10 +27,12 @@ from zhongtai.publish.candidates import (
     record_content,
 )
 from zhongtai.publish.publisher import Progress, exclusive_lock, ignore_progress
-from zhongtai.runs import Run, RunStatus, finish_run, resume_run, start_run
+from zhongtai.runs import Run, RunStatus, finish_run, load_run, resume_run, start_run
 from zhongtai.settings import Settings
 
 if TYPE_CHECKING:
+    from zhongtai.erasure.erasures import Asked
+    from zhongtai.erasure.reports import Removal
     from zhongtai.gate import Verdict
     from zhongtai.ingest import IngestReport
     from zhongtai.quarantine import ReplayReport, Selection
@@ -80,16 +82,6 @@ def _finish(
 ) -> None:
     if not connection.closed and not connection.broken:
         finish_run(connection, run, status, detail)
-
-
-def load_run(connection: psycopg.Connection, run_id: str) -> Run:
-    """A run that another process started. Raises ConfigurationError when there is none."""
-    row = connection.execute(
-        "select run_id, command, as_of, started_at from ledger.runs where run_id = %s", [run_id]
-    ).fetchone()
-    if row is None:
-        raise ConfigurationError(f"there is no run {run_id}", hint="see `zhongtai status`")
-    return Run(*row)
 
 
 def ingest(
@@ -148,6 +140,36 @@ def replay(
     return report
 
 
+def erase(
+    settings: Settings,
+    asked: "Asked",
+    *,
+    author: str,
+    because: str,
+    progress: Progress = ignore_progress,
+) -> "Removal":
+    """Erase the person behind an identifier from every layer; returns what went.
+
+    Raises ZhongtaiError where the published snapshot knows nobody, or several, by it.
+    """
+    from zhongtai.erasure import erasures
+
+    contracts = load_contracts(settings.project_dir)
+    secure_home(settings)
+    with _writer(settings, "erase") as connection:
+        recover_snapshots(settings)
+        run = start_run(connection, "erase")
+        with _recorded(connection, run):
+            progress("erase")
+            person = erasures.find_published(settings, asked)
+            said = {"author": author, "because": because}
+            removal = erasures.erase_person(
+                settings, contracts, connection, run, person, **said, progress=progress
+            )
+        _finish(connection, run, "done")
+    return removal
+
+
 def wait_for_ingestion(settings: Settings, at_most_seconds: float) -> None:
     """Wait while something complete is still on its way into the ledger, but not for long.
 
@@ -200,18 +222,25 @@ def _build_if_new(  # noqa: PLR0913, PLR0917  # what a build is made of
 ) -> Candidate | snapshots.Snapshot | None:
     """The new candidate, or the snapshot that the same input gave already; None without input."""
     from zhongtai import build as building
+    from zhongtai.erasure.sweep import complete_erasures
 
     if not ledger.has_deliveries(connection):
         return None
-    inputs = building.fingerprint_inputs(
-        settings, connection, run.as_of, is_explicit=as_of is not None
-    )
-    same = snapshots.is_nothing_new(connection, inputs.fingerprint)
-    if same is not None and (
-        same.state != "published" or publisher.is_complete(settings, connection, same.snapshot_id)
-    ):
-        return same
-    return building.build_candidate(settings, contracts, run, inputs, progress)
+    complete_erasures(settings, contracts, connection, run.run_id, progress)
+    while True:
+        inputs = building.fingerprint_inputs(
+            settings, connection, run.as_of, is_explicit=as_of is not None
+        )
+        same = snapshots.is_nothing_new(connection, inputs.fingerprint)
+        if same is not None and (
+            same.state != "published"
+            or publisher.is_complete(settings, connection, same.snapshot_id)
+        ):
+            return same
+        candidate = building.build_candidate(settings, contracts, run, inputs, progress)
+        # who asked to be erased was erased: what is left is built anew
+        if candidate is not None:
+            return candidate
 
 
 def _say_same(snapshot: snapshots.Snapshot | None) -> str:

@@ -60,6 +60,16 @@ def start_run(connection: psycopg.Connection, command: str, as_of: datetime | No
     return run
 
 
+def load_run(connection: psycopg.Connection, run_id: str) -> Run:
+    """A run that another process started. Raises ConfigurationError when there is none."""
+    row = connection.execute(
+        "select run_id, command, as_of, started_at from ledger.runs where run_id = %s", [run_id]
+    ).fetchone()
+    if row is None:
+        raise ConfigurationError(f"there is no run {run_id}", hint="see `zhongtai status`")
+    return Run(*row)
+
+
 def resume_run(connection: psycopg.Connection, run: Run) -> None:
     """Go on with a run whose earlier steps another process made; this session is at work now."""
     with connection.transaction():

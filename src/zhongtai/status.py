@@ -38,6 +38,7 @@ class Status:
     entities: Sequence[Row]
     totals: Row
     quarantine: Sequence[Row]
+    erasures: Row
 
     @property
     def is_held(self) -> bool:
@@ -84,7 +85,23 @@ def read_status(settings: Settings) -> Status:
             entities=_entities(connection, contracts, refused),
             totals=_totals(connection, refused),
             quarantine=_quarantine(connection, refused),
+            erasures=_erasures(connection),
         )
+
+
+def _erasures(connection: psycopg.Connection) -> Row:
+    """Erasures done and not completed yet, and the requests that erased nobody, with the reason."""
+    counted = _one(
+        connection,
+        "select count(finished_at) as done, count(*) - count(finished_at) as interrupted"
+        " from erasure.erasures",
+    )
+    waiting = _many(
+        connection,
+        "select request_id, identifier_type, reason, requested_at from erasure.open_requests"
+        " order by requested_at, request_id",
+    )
+    return {**(counted or {}), "waiting": waiting}
 
 
 def _refused(connection: psycopg.Connection) -> list[Row]:

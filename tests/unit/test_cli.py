@@ -98,7 +98,7 @@ def test_help_loads_nothing_that_only_work_needs() -> None:
         (["identity", "split", "a:b:c", "b", "--because", "x"], "expected SOURCE:ENTITY:KEY"),
         (["identity", "split", "a:b:c", "a:b:d"], "Missing option"),
         (["identity", "undo", "seven", "--because", "x"], "valid int"),
-        (["erase", "--identifier", "mobile=+8613800000000"], "not there yet"),
+        (["erase", "--identifier", "phone=+8613800000000"], "TYPE=VALUE"),
         (["rollback"], "Missing argument"),
         (["release"], "Missing option"),
     ],

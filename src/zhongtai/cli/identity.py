@@ -1,15 +1,22 @@
-"""Commands about who is who: explanations and decisions; erasure is spoken for."""
+"""Commands about who is who: explanations and decisions, and who asks to be forgotten."""
 
-from typing import Annotated
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhongtai.cli.decisions import make_decisions
+from zhongtai.cli.decisions import Author, current_user, make_decisions
 from zhongtai.cli.explanations import explain
-from zhongtai.cli.options import Home
-from zhongtai.errors import ConfigurationError
+from zhongtai.cli.options import AsJson, Home, make_settings
+from zhongtai.cli.output import reporting, say, say_json, say_table
+from zhongtai.cli.server import server_on_demand
+
+if TYPE_CHECKING:
+    from zhongtai.erasure.reports import Removal
 
 PANEL = "Persons"
+_NEXT = "the next `zhongtai run` builds and publishes without them"
+_DEFAULT_REASON = "the person asked for it"
 
 
 def register(app: typer.Typer) -> None:
@@ -19,20 +26,60 @@ def register(app: typer.Typer) -> None:
     app.add_typer(make_decisions(), name="identity", rich_help_panel=PANEL)
 
 
-def _refuse(command: str, instead: str) -> None:
-    raise ConfigurationError(f"`zhongtai {command}` is not there yet", hint=instead)
-
-
-def erase(
-    identifier: Annotated[str, typer.Option("--identifier", help="TYPE=VALUE, mobile=+86…")],
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would go.")] = False,
+def erase(  # noqa: PLR0913, PLR0917  # one parameter per option
+    identifier: Annotated[
+        str, typer.Option("--identifier", help="TYPE=VALUE, for instance mobile=+86….")
+    ],
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count what would go, by layer.")
+    ] = False,
+    because: Annotated[
+        str, typer.Option("--because", help="The reason, recorded: a ticket, nothing personal.")
+    ] = _DEFAULT_REASON,
+    author: Author = None,
     home: Home = None,
+    as_json: AsJson = False,
 ) -> None:
-    """Erase a person from every file, snapshot and table (not there yet).
+    """Erase the person behind an identifier: every record, in every file, snapshot and table.
+
+    A value that several persons share erases nobody. What cannot be reached (backups, files handed
+    out, a landing zone elsewhere) is told. Interrupted, it is completed by the next run.
 
     **Examples**
 
         zhongtai erase --identifier mobile=+8613800000000 --dry-run --home .zhongtai
+
+        zhongtai erase --identifier crm_customer_id=C000000805 --because "ticket 4711"
     """
-    del identifier, dry_run, home
-    _refuse("erase", "delete the rows at the source and in the landing zone, then rebuild the home")
+    from zhongtai.erasure.erasures import count_erasure, read_identifier
+
+    asked = read_identifier(identifier)
+    settings = make_settings(home)
+    with server_on_demand(settings), reporting(quiet=as_json) as progress:
+        from zhongtai import pipeline
+
+        if dry_run:
+            removal = count_erasure(settings, asked)
+        else:
+            removal = pipeline.erase(
+                settings,
+                asked,
+                author=author or current_user(),
+                because=because,
+                progress=progress,
+            )
+    if as_json:
+        say_json({"dry_run": dry_run, **asdict(removal)})
+    else:
+        _say_removal(removal, dry_run=dry_run)
+
+
+def _say_removal(removal: "Removal", *, dry_run: bool) -> None:
+    say_table(("layer", "would go" if dry_run else "went"), sorted(removal.counts.items()))
+    for file in removal.landing:
+        say(f"still in the landing zone, which is not ours: {file}")
+    for destination in removal.destinations:
+        say(f"an export was handed out: tell {destination}")
+    if not removal.is_log_clean:
+        say("PostgreSQL keeps its write-ahead log by rules of its own: let it expire")
+    say("nothing was changed" if dry_run else f"erased; {_NEXT}")

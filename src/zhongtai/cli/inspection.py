@@ -84,6 +84,7 @@ def _say_status(found: "Status") -> None:
         f" {totals['rows_loaded']} loaded + {totals['rows_quarantined']} quarantined"
         f" + {totals['rows_duplicate']} duplicate + {totals['rows_suppressed']} suppressed"
     )
+    _say_erasures(found)
     say("")
     say_table(
         _STATUS_ENTITIES,
@@ -116,6 +117,17 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
                 say(f"       {symptom.found}\n       what to do: {symptom.what_to_do}")
     if not all(one.is_healthy for one in found):
         raise typer.Exit(1)
+
+
+def _say_erasures(found: "Status") -> None:
+    erasures = found.erasures
+    if erasures["done"] or erasures["interrupted"]:
+        interrupted = f", {erasures['interrupted']} to be completed" * bool(erasures["interrupted"])
+        say(f"erased     {erasures['done']} persons{interrupted}")
+    for request in erasures["waiting"]:
+        why = "several persons share" if request["reason"] == "shared" else "nobody has"
+        what = f"{why} its {request['identifier_type']}"
+        say(f"request    {request['request_id']} erased nobody: {what}")
 
 
 def lint(home: Home = None, as_json: AsJson = False) -> None:

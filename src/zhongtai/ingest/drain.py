@@ -3,7 +3,7 @@
 import queue
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache, partial
 from itertools import groupby
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zhongtai.contracts import Contracts
-from zhongtai.database import connect
+from zhongtai.database import advisory_lock, connect
 from zhongtai.ingest.archive import move_to_archive
 from zhongtai.ingest.judgement import Bench, FileChanged, Judgement, judge
 from zhongtai.ingest.parts import Lake
@@ -26,6 +26,7 @@ from zhongtai.settings import Settings
 
 if TYPE_CHECKING:
     import duckdb
+    import psycopg
 
 # Files that are settled together: enough that hashes of earlier parts are read rarely.
 _CHUNK_FILES = 32
@@ -48,11 +49,20 @@ def drain(
     with ExitStack() as stack:
         connection = stack.enter_context(connect(settings, autocommit=True))
         folder = stack.enter_context(open_workspace(settings))
+        # what is read under one set of tombstones is recorded under the same
+        stack.enter_context(share_tombstones(connection))
         workers = stack.enter_context(open_workers(settings, run, folder))
         settlement = Settlement(
             settings, connection, run, Lake(settings), stack.enter_context(open_duckdb(settings))
         )
         return _Drain(settings, contracts, settlement, workers, progress).until_empty(source)
+
+
+def share_tombstones(connection: "psycopg.Connection") -> AbstractContextManager[None]:
+    """Let no erasure be recorded while files are taken in; others may take in as well."""
+    from zhongtai.erasure.tombstones import LOCK
+
+    return advisory_lock(connection, LOCK, shared=True)
 
 
 @contextmanager
@@ -95,16 +105,21 @@ class Workers:
 @contextmanager
 def open_workers(settings: Settings, run: Run, folder: Path) -> Iterator[Workers]:
     """Workers that judge deliveries of the landing zone, unfinished files in `folder`."""
+    from zhongtai.erasure.tombstones import load_suppressor, take_back_lost
+
     zone = LandingZone(settings.landing_url)
     words = read_null_words(settings.project_dir)
     tags = read_tag_ids(settings.project_dir)
+    with connect(settings, autocommit=True) as database:
+        take_back_lost(settings, database)
+        suppressor = load_suppressor(settings, database)
     # the bench that was used last is the next one: few files open few connections
     benches: queue.LifoQueue[Callable[[], Bench]] = queue.LifoQueue()
 
     def arrange(own: Path, connections: ExitStack) -> Bench:
         own.mkdir()
         duck = connections.enter_context(open_duckdb(settings, settings.threads))
-        return Bench(zone, own, duck, run.as_of, words, tags)
+        return Bench(zone, own, duck, run.as_of, words, tags, suppressor)
 
     with ExitStack() as connections, ExitStack() as stack:
         for number in range(settings.threads):
@@ -144,12 +159,20 @@ class _Drain:
                 break
         for name in sorted(touched):
             self._settlement.remove_orphans(self._contracts[name])
-        if self._settings.archive:
-            for contract, file in survey.settled:
-                move_to_archive(self._settings, self._zone, contract, file)
+        self._tidy_landing(survey)
         self._report.waiting = [*survey.waiting, *unsettled]
         self._report.strays = survey.strays
         return self._report
+
+    def _tidy_landing(self, survey: Survey) -> None:
+        """Archive what is settled; what names erased persons is removed, where it is ours."""
+        from zhongtai.erasure.landed import remove_named
+
+        remove_named(self._settings, self._settlement.connection)
+        if self._settings.archive:
+            for contract, file in survey.settled:
+                if self._zone.stat(file) is not None:
+                    move_to_archive(self._settings, self._zone, contract, file)
 
     def _look(self, source: str | None) -> Survey:
         return find_deliveries(

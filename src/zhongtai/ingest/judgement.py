@@ -26,6 +26,7 @@ from zhongtai.ledger import Level, Part, PartKind, QuarantineCount, delivery_id
 if TYPE_CHECKING:
     import duckdb
 
+    from zhongtai.erasure.matching import Suppressor
     from zhongtai.readers import FileRejected
 
 log = logging.getLogger(__name__)
@@ -49,6 +50,7 @@ class Bench:
     as_of: datetime
     null_words: frozenset[str]
     tags: TagIds = field(default_factory=dict)
+    suppressor: "Suppressor | None" = None
 
 
 @dataclass
@@ -68,6 +70,8 @@ class Judgement:
     max_event_at: datetime | None = None
     rows_file: Path | None = None
     quarantine: list[QuarantineCount] = field(default_factory=list)
+    rows_suppressed: int = 0
+    names_erased: bool = False
 
     @property
     def delivery_id(self) -> str:
@@ -155,6 +159,7 @@ def judge_content(bench: Bench, judgement: Judgement) -> None:
             _check_balance(judgement)
     except readers.FileRejected as rejected:
         _reject_whole(judgement, rejected)
+        judgement.names_erased = _names_erased(bench, judgement.local)
 
 
 def _differences(judgement: Judgement) -> tuple[str, ...]:
@@ -182,12 +187,12 @@ def _check_manifest(judgement: Judgement) -> None:
 def _check_balance(judgement: Judgement) -> None:
     from zhongtai.readers import FileRejected
 
-    out = judgement.rows_loaded + judgement.rows_quarantined
+    out = judgement.rows_loaded + judgement.rows_quarantined + judgement.rows_suppressed
     if out != judgement.rows_in:
         raise FileRejected(
             "unbalanced",
-            f"{judgement.rows_in} rows were counted, but {judgement.rows_loaded} read and"
-            f" {judgement.rows_quarantined} refused",
+            f"{judgement.rows_in} rows were counted, but {judgement.rows_loaded} read,"
+            f" {judgement.rows_quarantined} refused and {judgement.rows_suppressed} suppressed",
             judgement.rows_in,
         )
 
@@ -216,12 +221,13 @@ def write_rows(
     with PartWriter(contract, stem.name, stem.with_suffix(".parquet")) as part:
         for batch in batches:
             part.write(*sieve.sort(batch))
-    refused = rejects()
+    refused = sieve.suppress_rejects(rejects())
     sieve.aside.add_rejects(refused)
     severity = _severity(contract, "broken_record", "critical")
     judgement.quarantine += [*_reject_counts(refused, severity), *sieve.counts()]
     judgement.part, judgement.rows_loaded = part.file, part.rows
     judgement.rows_file = sieve.aside.close()
+    judgement.rows_suppressed, judgement.names_erased = sieve.suppressed, sieve.names_erased
     judgement.min_event_at, judgement.max_event_at = sieve.events.first, sieve.events.last
 
 
@@ -231,7 +237,10 @@ class _Sieve:
     def __init__(self, bench: Bench, contract: Contract, aside: RowsWriter) -> None:
         self.aside = aside
         self.events = _Span()
+        self.suppressed = 0
+        self.names_erased = False
         self._bench = bench
+        self._contract = contract
         self._rules = RowRules(contract, bench.as_of, bench.tags)
         self._words = Vocabulary(contract, bench.null_words)
         self._refused: Counter[str] = Counter()
@@ -240,10 +249,15 @@ class _Sieve:
     def sort(self, batch: pa.RecordBatch) -> tuple[pa.RecordBatch, Any]:
         """The rows of a batch that load, and their key hashes."""
         verdict = self._rules.apply(self._bench.duck, batch)
-        hashes, event_at = verdict.key_hash, verdict.event_at
-        if not verdict.is_clean:
-            self._set_aside(batch, verdict.broken)
-            good = pc.is_null(verdict.broken)
+        hashes, event_at, broken = verdict.key_hash, verdict.event_at, verdict.broken
+        batch, stays = self._suppress(batch, event_at)
+        if stays is not None:
+            batch, hashes, event_at, broken = (
+                x.filter(stays) for x in (batch, hashes, event_at, broken)
+            )
+        if broken.null_count < len(broken):
+            self._set_aside(batch, broken)
+            good = pc.is_null(broken)
             batch, hashes, event_at = (x.filter(good) for x in (batch, hashes, event_at))
         self._warned.update(verdict.warned)
         self.events.add(event_at)
@@ -262,6 +276,31 @@ class _Sieve:
         for column, rows in self._words.unknown().items():
             reason = "the value is not among the known words"
             yield QuarantineCount("value", "unknown_value", column, reason, "warning", rows)
+
+    def suppress_rejects(self, rejects: pa.Table) -> pa.Table:
+        """The rejects that name nobody who was erased, as far as such a text can tell."""
+        suppressor = self._bench.suppressor
+        if suppressor is None or not suppressor.is_needed or not rejects.num_rows:
+            return rejects
+        gone = suppressor.find_in_texts(self._bench.duck, rejects["original"].combine_chunks())
+        left = rejects.filter(pc.invert(gone))
+        self._count_suppressed(rejects.num_rows - left.num_rows)
+        return left
+
+    def _suppress(self, batch: pa.RecordBatch, event_at: Any) -> tuple[pa.RecordBatch, Any]:
+        """Keep erased persons out: the batch without what names them in passing, and who stays."""
+        suppressor = self._bench.suppressor
+        if suppressor is None:
+            return batch, None
+        found = suppressor.apply(self._bench.duck, self._contract, batch, event_at)
+        self.names_erased |= found.batch is not batch
+        if found.stays is not None:
+            self._count_suppressed(batch.num_rows - (pc.sum(found.stays).as_py() or 0))
+        return found.batch, found.stays
+
+    def _count_suppressed(self, rows: int) -> None:
+        self.suppressed += rows
+        self.names_erased |= bool(rows)
 
     def _set_aside(self, batch: pa.RecordBatch, broken: Any) -> None:
         bad = pc.is_valid(broken)
@@ -286,11 +325,20 @@ def _severity(contract: Contract, rule: str, otherwise: str) -> str:
     return declared.severity if declared else otherwise
 
 
+def _names_erased(bench: Bench, file: Path) -> bool:
+    """Whether a file that no reader could make sense of names somebody who was erased."""
+    if bench.suppressor is None:
+        return False
+    from zhongtai.erasure.texts import list_words
+
+    return bench.suppressor.is_needed and bench.suppressor.knows(bench.duck, list_words(file))
+
+
 def _reject_whole(judgement: Judgement, rejected: "FileRejected") -> None:
     judgement.rule, judgement.reason = rejected.rule, rejected.reason
     judgement.rows_in = rejected.rows_in
     judgement.part = judgement.rows_file = None
-    judgement.rows_loaded = 0
+    judgement.rows_loaded = judgement.rows_suppressed = 0
     judgement.quarantine = [
         QuarantineCount("file", rejected.rule, "", rejected.reason, "critical", rejected.rows_in)
     ]

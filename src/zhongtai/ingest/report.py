@@ -22,6 +22,7 @@ class EntityReport:
     rows_loaded: int = 0
     rows_quarantined: int = 0
     rows_duplicate: int = 0
+    rows_suppressed: int = 0
 
     def add(self, entry: Entry) -> None:
         """Count one ledger entry."""
@@ -30,6 +31,7 @@ class EntityReport:
         self.rows_loaded += entry.counts.loaded
         self.rows_quarantined += entry.counts.quarantined
         self.rows_duplicate += entry.counts.duplicate
+        self.rows_suppressed += entry.counts.suppressed
 
 
 @dataclass

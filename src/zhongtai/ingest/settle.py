@@ -118,7 +118,9 @@ class Settlement:
 
     def _entry(self, contract: Contract, judgement: Judgement, loaded: int | None) -> Entry:
         if judgement.is_whole:
-            counts = Counts(judgement.rows_in, quarantined=judgement.rows_in)
+            # what names erased persons and cannot be read is not kept, so nothing is quarantined
+            fate = "suppressed" if judgement.names_erased else "quarantined"
+            counts = Counts(judgement.rows_in, **{fate: judgement.rows_in})
             entry = self._new(judgement, "quarantined", counts)
             return replace(
                 entry,
@@ -134,18 +136,22 @@ class Settlement:
             raise AssertionError(f"{judgement.delivery.file.label} was not counted")
         refused = judgement.rows_quarantined
         repeated = judgement.rows_loaded - loaded
-        entry = self._new(judgement, "loaded", Counts(judgement.rows_in, loaded, refused, repeated))
+        counts = Counts(judgement.rows_in, loaded, refused, repeated, judgement.rows_suppressed)
+        entry = self._new(judgement, "loaded", counts)
         part = judgement.part_at(part_path(contract, judgement.sha256), "delivery")
         return replace(entry, part=part, quarantine=tuple(judgement.quarantine))
 
     @staticmethod
     def _new(judgement: Judgement, status: Status, counts: Counts) -> Entry:
-        return new_entry(
+        entry = new_entry(
             judgement.delivery, judgement.sha256, status, counts, judgement.discovered_at
         )
+        return replace(entry, names_erased=judgement.names_erased)
 
     def place(self, judgement: Judgement, entry: Entry) -> None:
         """Move the files of an entry to where they count from the commit on."""
+        if entry.is_dropped:
+            return
         if entry.status == "quarantined":
             keep_whole(self.settings, judgement)
         elif entry.part and judgement.part:

@@ -13,6 +13,7 @@ from zhongtai.publish.candidates import Candidate
 from zhongtai.publish.content import (
     PublishedColumn,
     PublishedTable,
+    TableHash,
     is_copy,
     postgres_hash_query,
     quoted,
@@ -126,6 +127,27 @@ def _load_part(
 ) -> None:
     snapshot_id, expected = candidate.snapshot_id, candidate.tables[table.label]
     schema, name = data_schema(table.store), part_name(table, snapshot_id)
+    _fill_part(connection, engine, table, (snapshot_id, name), expected)
+    connection.execute(_attach(schema, table.name, name, snapshot_id))
+    connection.execute(
+        "insert into publication.parts values (%s, %s, %s, %s, %s, %s)",
+        [snapshot_id, table.store, table.name, name, expected.rows, expected.content_hash],
+    )
+
+
+def _fill_part(
+    connection: psycopg.Connection,
+    engine: "DuckDBPyConnection",
+    table: PublishedTable,
+    part_of: tuple[str, str],
+    expected: TableHash,
+) -> None:
+    """Make a table (of a snapshot, by name) that can be attached; the caller holds the transaction.
+
+    Raises ZhongtaiError where it does not hold what was sent.
+    """
+    snapshot_id, name = part_of
+    schema = data_schema(table.store)
     parent, part = sql.Identifier(schema, table.name), sql.Identifier(schema, name)
     key, value = sql.Identifier(PARTITION_KEY), sql.Literal(snapshot_id)
     connection.execute(sql.SQL("create table {} (like {})").format(part, parent))
@@ -148,13 +170,51 @@ def _load_part(
         )
     _index(connection, table, part)
     connection.execute(sql.SQL("analyze {}").format(part))
-    connection.execute(
-        sql.SQL("alter table {} attach partition {} for values in ({})").format(parent, part, value)
+
+
+def _attach(schema: str, table: str, part: str, snapshot_id: str) -> sql.Composed:
+    return sql.SQL("alter table {} attach partition {} for values in ({})").format(
+        sql.Identifier(schema, table), sql.Identifier(schema, part), sql.Literal(snapshot_id)
     )
-    connection.execute(
-        "insert into publication.parts values (%s, %s, %s, %s, %s, %s)",
-        [snapshot_id, table.store, table.name, name, expected.rows, expected.content_hash],
-    )
+
+
+def replace_part(
+    connection: psycopg.Connection,
+    engine: "DuckDBPyConnection",
+    table: PublishedTable,
+    snapshot_id: str,
+    expected: TableHash,
+) -> None:
+    """Give a snapshot another partition of a table, with what stands in the attached DuckDB files.
+
+    Readers see the old one or the new one; the old one is dropped. `connection` autocommits.
+    """
+    schema = data_schema(table.store)
+    row = connection.execute(
+        "select part_name from publication.parts"
+        " where store = %s and snapshot_id = %s and table_name = %s",
+        [table.store, snapshot_id, table.name],
+    ).fetchone()
+    assert row is not None  # noqa: S101  # the caller read it there
+    old = str(row[0])
+    new = f"{table.name[:40]}__{hashlib.sha256(old.encode()).hexdigest()[:16]}"
+    with connection.transaction():
+        # what a crash left behind
+        connection.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(schema, new)))
+        _fill_part(connection, engine, table, (snapshot_id, new), expected)
+
+    def swap() -> None:
+        parent, part = sql.Identifier(schema, table.name), sql.Identifier(schema, old)
+        connection.execute(sql.SQL("alter table {} detach partition {}").format(parent, part))
+        connection.execute(_attach(schema, table.name, new, snapshot_id))
+        connection.execute(sql.SQL("drop table {}").format(part))
+        connection.execute(
+            "update publication.parts set part_name = %s, rows = %s, content_hash = %s"
+            " where store = %s and part_name = %s",
+            [new, expected.rows, expected.content_hash, table.store, old],
+        )
+
+    retry_locked(connection, swap, f"replacing a partition of {table.label}")
 
 
 def _copy(

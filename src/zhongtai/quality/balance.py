@@ -80,7 +80,10 @@ def _find_quarantine_differences(evidence: Evidence) -> Finding:
         "select d.source, d.entity, d.sha256, d.file, d.status, d.rows_quarantined,"
         " coalesce((select sum(q.replayed_rows) from ledger.quarantine q"
         " where q.delivery_id = d.delivery_id and q.level = 'row'), 0)::bigint"
-        " from ledger.deliveries d where d.status = 'quarantined' or d.rows_quarantined > 0"
+        " from ledger.deliveries d where (d.status = 'quarantined' or d.rows_quarantined > 0)"
+        # what nobody could read and named an erased person is not kept
+        " and not exists (select 1 from erasure.named_files n"
+        " where n.delivery_id = d.delivery_id and n.is_dropped)"
         " order by d.delivery_id"
     ).fetchall()
     return _all_agree(deliveries, differs, "deliveries with rows set aside")

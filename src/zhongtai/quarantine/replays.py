@@ -22,8 +22,9 @@ from psycopg.rows import class_row
 
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.database import connect
+from zhongtai.erasure.tombstones import load_suppressor
 from zhongtai.ingest.archive import archived_file
-from zhongtai.ingest.drain import open_duckdb
+from zhongtai.ingest.drain import open_duckdb, share_tombstones
 from zhongtai.ingest.judgement import Bench, Judgement, judge_content, write_rows
 from zhongtai.ingest.parts import Lake, part_path
 from zhongtai.ingest.rules import read_null_words, read_tag_ids
@@ -90,6 +91,7 @@ def replay(
         connection = stack.enter_context(connect(settings, autocommit=True))
         folder = stack.enter_context(open_workspace(settings))
         duck = stack.enter_context(open_duckdb(settings))
+        stack.enter_context(share_tombstones(connection))
         settlement = Settlement(settings, connection, run, Lake(settings), duck)
         bench = Bench(
             LandingZone(settings.landing_url),
@@ -98,6 +100,7 @@ def replay(
             run.as_of,
             read_null_words(settings.project_dir),
             read_tag_ids(settings.project_dir),
+            load_suppressor(settings, connection),
         )
         replayer = _Replayer(settlement, bench, report)
         for candidate in _candidates(connection, selection):
@@ -177,6 +180,7 @@ class _Replayer:
         judgement = self._judgement(contract, candidate, Path())
         batches = self._batches(contract, candidate, rows)
         write_rows(self._bench, judgement, batches, REJECTS_SCHEMA.empty_table)
+        # rows of erased persons stay until the erasure takes them out
         self._report.rows_refused += rows.num_rows - judgement.rows_loaded
         if judgement.part and judgement.rows_loaded:
             self._settle_rows(judgement, judgement.part, _rules_of(judgement.part, rows))

@@ -1,0 +1,1 @@
+"""The right to be forgotten: erasure from every layer, and tombstones that keep persons out."""

@@ -1,0 +1,57 @@
+"""Files as they were delivered: in the archive, and in a landing zone that is ours to tidy."""
+
+import shutil
+from pathlib import Path
+
+import psycopg
+
+from zhongtai.landing import LandedFile, LandingZone
+from zhongtai.settings import Settings
+
+# The same bytes under another name name the same persons.
+_NAMED = (
+    "select d.source, d.entity, d.file, d.sha256, d.bytes, d.modified_at from ledger.deliveries d"
+    " where exists (select 1 from ledger.deliveries e join erasure.named_files n"
+    " using (delivery_id) where (e.source, e.entity, e.sha256) = (d.source, d.entity, d.sha256))"
+)
+
+
+def is_ours(settings: Settings) -> bool:
+    """Whether landed files may be removed: below the home, or where they are archived anyway."""
+    landing = settings.landing_url.removeprefix("file://")
+    below = "://" not in landing and Path(landing).is_relative_to(settings.path())
+    return settings.archive or below
+
+
+def list_named(settings: Settings, connection: psycopg.Connection) -> list[LandedFile]:
+    """Landed files of which the ledger knows that they name somebody who was erased."""
+    known = {
+        (file, size, modified_at)
+        for _, _, file, _, size, modified_at in connection.execute(_NAMED).fetchall()
+    }
+    if not known:
+        return []
+    zone = LandingZone(settings.landing_url)
+    return [
+        found
+        for found in zone.list()
+        if isinstance(found, LandedFile) and (found.label, found.bytes, found.modified_at) in known
+    ]
+
+
+def remove_named(settings: Settings, connection: psycopg.Connection) -> list[str]:
+    """Remove files that name erased persons, in the archive and the landing zone.
+
+    Returns the paths (in the landing zone) of those that are not ours to remove. What they held of
+    others is in the raw zone. May be repeated.
+    """
+    for source, entity, _, sha256, *_ in connection.execute(_NAMED).fetchall():
+        shutil.rmtree(settings.path("archive", source, entity, sha256), ignore_errors=True)
+    found = list_named(settings, connection)
+    if not is_ours(settings):
+        return sorted(file.label for file in found)
+    zone = LandingZone(settings.landing_url)
+    for file in found:
+        if zone.stat(file) == file:
+            zone.remove(file)
+    return []

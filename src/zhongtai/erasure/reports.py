@@ -1,0 +1,63 @@
+"""What was removed where, without saying of whom: signed, so that nobody writes one afterwards."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from zhongtai.erasure.key import FOLDER, Key, read_key
+from zhongtai.erasure.tombstones import Erasure
+from zhongtai.ingest.parts import place_file
+from zhongtai.settings import Settings
+
+
+@dataclass
+class Removal:
+    """What went, counted by layer; `landing` and `destinations` are for people to follow up."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+    landing: list[str] = field(default_factory=list)
+    destinations: list[str] = field(default_factory=list)
+    is_log_clean: bool = True
+
+    def add(self, layer: str, count: int) -> None:
+        """Count what went of a layer."""
+        self.counts[layer] = self.counts.get(layer, 0) + count
+
+
+def write_report(settings: Settings, erasures: Sequence[Erasure], removal: Removal) -> Path:
+    """Write the report of erasures that were completed together; returns its file."""
+    content: dict[str, Any] = {
+        "erasures": [
+            {
+                "erasure_id": one.erasure_id,
+                "asked_by": one.asked_by,
+                "author": one.author,
+                "because": one.reason,
+                "recorded_at": one.recorded_at.astimezone(UTC).isoformat(),
+            }
+            for one in erasures
+        ],
+        "completed_at": datetime.now(UTC).isoformat(),
+        **asdict(removal),
+    }
+    signed = {**content, "signature": _sign(read_key(settings), content)}
+    file = settings.path(FOLDER, f"report-{erasures[-1].erasure_id}.json")
+    staged = file.with_name(f".{file.name}")
+    staged.touch(mode=0o600)
+    staged.write_text(json.dumps(signed, ensure_ascii=False, indent=1), "utf-8")
+    place_file(staged, file)
+    return file
+
+
+def is_genuine(settings: Settings, file: Path) -> bool:
+    """Whether this home signed the report as it stands."""
+    content = json.loads(file.read_text("utf-8"))
+    signature = content.pop("signature", None)
+    return bool(signature == _sign(read_key(settings), content))
+
+
+def _sign(key: Key, content: Mapping[str, Any]) -> str:
+    return key.sign(json.dumps(content, ensure_ascii=False, sort_keys=True))

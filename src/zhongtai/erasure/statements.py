@@ -1,0 +1,63 @@
+"""Erasing what people decided about erased persons: merges and splits, and tags set by hand."""
+
+from typing import TYPE_CHECKING
+
+import psycopg
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_DECISIONS = (
+    "identity.decisions d where exists (select 1 from erased_records e where"
+    " (d.source, d.entity, d.record_key) = (e.source, e.entity, e.record_key)"
+    " or (d.other_source, d.other_entity, d.other_record_key) ="
+    " (e.source, e.entity, e.record_key))"
+)
+_TAGS = (
+    "tags.statements s where s.one_id in (select one_id from erased_ids)"
+    " or exists (select 1 from erased_records e where"
+    " (s.source, s.entity, s.record_key) = (e.source, e.entity, e.record_key))"
+    " or exists (select 1 from erased_values e where s.identifier_type = e.kind"
+    " and (s.identifier_value = e.value or e.kind = 'mobile'"
+    " and right(regexp_replace(s.identifier_value, '\\D', '', 'g'), 11) = e.value))"
+)
+
+
+def count_statements(connection: psycopg.Connection, duck: "DuckDBPyConnection") -> tuple[int, int]:
+    """How many decisions and statements about tags name the persons."""
+    with connection.transaction(force_rollback=True):
+        return _delete(connection, duck)
+
+
+def erase_statements(connection: psycopg.Connection, duck: "DuckDBPyConnection") -> tuple[int, int]:
+    """Delete decisions and statements about tags; returns how many of each. May be repeated."""
+    with connection.transaction():
+        return _delete(connection, duck)
+
+
+def _delete(connection: psycopg.Connection, duck: "DuckDBPyConnection") -> tuple[int, int]:
+    _copy(connection, duck, "erased_records", ("source", "entity", "record_key"))
+    _copy(connection, duck, "erased_ids", ("one_id",))
+    _copy(connection, duck, "erased_values", ("kind", "value"))
+    connection.execute("set local zhongtai.erasing = 'on'")
+    decisions = connection.execute(f"delete from {_DECISIONS}".encode()).rowcount  # noqa: S608
+    tags = connection.execute(f"delete from {_TAGS}".encode()).rowcount  # noqa: S608
+    return decisions, tags
+
+
+def _copy(
+    connection: psycopg.Connection,
+    duck: "DuckDBPyConnection",
+    table: str,
+    columns: tuple[str, ...],
+) -> None:
+    """A temp table of DuckDB as one of PostgreSQL, for this transaction."""
+    listed = ", ".join(columns)
+    found = duck.execute(f"select distinct {listed} from {table}").to_arrow_table()  # noqa: S608
+    kinds = ", ".join(f"{column} text" for column in columns)
+    connection.execute(f"create temp table {table} ({kinds}) on commit drop".encode())
+    arrays = ", ".join("%s::text[]" for _ in columns)
+    connection.execute(
+        f"insert into {table} select * from unnest({arrays})".encode(),  # noqa: S608
+        [found[column].to_pylist() for column in columns],
+    )

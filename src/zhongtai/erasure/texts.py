@@ -1,0 +1,113 @@
+"""Files as text, whatever they are: packed or not, in any of the encodings that sources use."""
+
+import codecs
+import gzip
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+_BLOCK = 4 << 20
+# The end of a block is read again with the next: a value may lie across.
+_OVERLAP = 256
+_WORD = re.compile(r"[0-9A-Za-z_.@+-]{6,}")
+_MOBILE = re.compile(r"(?:0|86|0086|086)?(1[3-9][0-9]{9})")
+_NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
+_ENCODINGS = ("utf-8", "gb18030", "utf-16-le", "utf-16-be")
+# What a packed file may grow to: beyond that it is a bomb, and no source made it.
+_MOST_UNPACKED = 2 << 30
+
+
+def read_texts(file: Path) -> Iterator[str]:
+    """The content of a file as texts of bounded size, in each encoding that it may have.
+
+    What is UTF-8 throughout is nothing else. Bytes that are none of an encoding are left out; of a
+    broken archive what could be unpacked.
+    """
+    encodings = ("utf-8",) if _is_utf8(file) else _ENCODINGS
+    for encoding in encodings:
+        for opened in _unpack(file):
+            yield from _decode(opened, encoding)
+
+
+def _is_utf8(file: Path) -> bool:
+    """Whether all of it, unpacked, is UTF-8 without the zero bytes of UTF-16."""
+    for opened in _unpack(file):
+        decoder = codecs.getincrementaldecoder("utf-8")()
+        for block in _read(opened):
+            try:
+                decoder.decode(block)
+            except UnicodeDecodeError:
+                return False
+            if b"\0" in block:
+                return False
+    return True
+
+
+def list_words(file: Path) -> set[str]:
+    """All in a file that could be a value, in the spellings in which values are compared."""
+    words: set[str] = set()
+    for text in read_texts(file):
+        words |= list_words_of(text)
+    return words
+
+
+def list_words_of(text: str) -> set[str]:
+    """The same of one text."""
+    words = set(_WORD.findall(text if text.isascii() else text.translate(_NARROW)))
+    spelled = {digits for word in words if (digits := _spell_mobile(word))}
+    return words | spelled | {word.lower() for word in words} | {word.upper() for word in words}
+
+
+def _spell_mobile(word: str) -> str | None:
+    found = _MOBILE.fullmatch(re.sub(r"\.0*$|[-+.]", "", word))
+    return found[1] if found else None
+
+
+def _unpack(file: Path) -> Iterator[IO[bytes]]:
+    with file.open("rb") as opened:
+        start = opened.read(4)
+        opened.seek(0)
+        if start[:2] == b"\x1f\x8b":
+            with gzip.open(opened) as unpacked:
+                yield cast("IO[bytes]", unpacked)
+        elif start == b"PK\x03\x04":
+            yield from _members(opened)
+        else:
+            yield opened
+
+
+def _members(opened: IO[bytes]) -> Iterator[IO[bytes]]:
+    try:
+        archive = zipfile.ZipFile(opened)
+    except zipfile.BadZipFile:
+        opened.seek(0)
+        yield opened
+        return
+    for member in archive.infolist():
+        with archive.open(member) as content:
+            yield content
+
+
+def _decode(opened: IO[bytes], encoding: str) -> Iterator[str]:
+    decoder = codecs.getincrementaldecoder(encoding)("ignore")
+    kept = ""
+    for block in _read(opened):
+        text = kept + decoder.decode(block)
+        yield text
+        kept = text[-_OVERLAP:]
+
+
+def _read(opened: IO[bytes]) -> Iterator[bytes]:
+    size = 0
+    while size < _MOST_UNPACKED:
+        try:
+            block = opened.read(_BLOCK)
+        except (EOFError, OSError, zlib.error, zipfile.BadZipFile):
+            return
+        if not block:
+            return
+        size += len(block)
+        yield block

@@ -1,0 +1,223 @@
+"""Forgotten means gone: from every byte below the home, and not let in again."""
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+import pytest
+from erasure_cases import (
+    PERSONS,
+    SHARED,
+    contact,
+    count_rows,
+    event,
+    fill,
+    find_bytes,
+    lead,
+    read_report,
+    values_of,
+    write_map,
+)
+
+from zhongtai import pipeline
+from zhongtai.contracts import Contracts
+from zhongtai.database import connect, stop_embedded_server
+from zhongtai.erasure import erasures, requests, snapshots, sweep
+from zhongtai.erasure.erasures import Asked
+from zhongtai.erasure.reports import is_genuine
+from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.home import secure_home
+from zhongtai.ingest import drain
+from zhongtai.publish import publisher
+from zhongtai.quality.balance import CHECKS
+from zhongtai.quality.results import Evidence
+from zhongtai.runs import start_run
+from zhongtai.settings import Settings, load_settings
+
+from landing_cases import Landing
+
+BRAVO = Asked("mobile", f"+86{PERSONS['BRAVO']['mobile']}")
+
+
+def ignore(_: str) -> None:
+    pass
+
+
+@pytest.fixture(scope="module")
+def home(contracts: Contracts) -> Iterator[Settings]:
+    """A home with its own PostgreSQL, from which ALFA (who asked) and BRAVO were erased."""
+    folder = Path(tempfile.mkdtemp(prefix="zt-er-", dir="/tmp"))
+    settings = load_settings(home=folder, stable_seconds=0, threads=2, keep_snapshots=2)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(publisher, "commit_identity", write_map)
+        patch.setattr(snapshots, "ready_bitmaps", lambda *_: None)
+        try:
+            _erase_two(settings, contracts)
+            yield settings
+        finally:
+            stop_embedded_server(settings)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _erase_two(settings: Settings, contracts: Contracts) -> None:
+    secure_home(settings)
+    landing = Landing(Path(settings.landing_url), contracts)
+    with connect(settings, autocommit=True) as connection:
+        run = start_run(connection, "test")
+        fill(settings, contracts, run, landing)
+        everything = find_bytes(settings.home, values_of("ALFA") | values_of("BRAVO"))
+        assert {file.split("/")[0] for file in everything} >= {
+            *("landing", "lake", "quarantine", "warehouse", "identity", "published", "postgres"),
+            *("exports", "docs", "logs"),
+        }
+        assert erasures.count_erasure(settings, BRAVO).counts["raw: rows"] == 5
+        assert find_bytes(settings.home, values_of("BRAVO"))["lake/" + _part(connection)]
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(sweep, "erase_statements", _die)
+            with pytest.raises(RuntimeError):
+                erasures.erase_requested(settings, contracts, connection, run, ignore)
+    # who comes next completes what was interrupted
+    pipeline.erase(settings, BRAVO, author="mei", because="ticket 7")
+
+
+def _die(*_: object) -> None:
+    raise RuntimeError("killed")
+
+
+def _part(connection: object) -> str:
+    row = connection.execute(  # type: ignore[attr-defined]
+        "select part from ledger.parts where part like '%%crm/contacts/%%'"
+    ).fetchone()
+    return str(row[0])
+
+
+@pytest.mark.parametrize("name", ["ALFA", "BRAVO"])
+def test_no_byte_of_an_erased_person_is_left(home: Settings, name: str) -> None:
+    assert find_bytes(home.home, values_of(name)) == {}
+
+
+def test_others_stay_as_they_were(home: Settings) -> None:
+    kept = find_bytes(home.home, values_of("CHARLIE"))
+    assert {file.split("/")[0] for file in kept} >= {"lake", "published", "postgres", "identity"}
+    current = home.path("published", "profiles", "current.duckdb").resolve()
+    with duckdb.connect(current, read_only=True) as profiles:
+        assert profiles.execute("select one_id from dim_users").fetchall() == [("u_c",)]
+        assert profiles.execute("select * from bridge_user_relationships").fetchall() == []
+    with connect(home) as connection:
+        rows = connection.execute("select one_id from profiles.dim_users").fetchall()
+    assert rows == [("u_c",)]
+
+
+def test_every_row_that_went_is_suppressed_and_every_layer_balances(home: Settings) -> None:
+    with connect(home) as connection:
+        assert count_rows(connection) == {
+            "app/events/events.jsonl.gz": (9, 3, 0, 0, 6),
+            "crm/contacts/data.csv": (3, 1, 0, 0, 2),
+            "crm/erasure_requests/data.csv": (3, 2, 0, 0, 1),
+            "crm/follow_ups/data.csv": (4, 1, 0, 0, 3),
+            "crm/leads/data.csv": (4, 1, 0, 0, 3),
+            "crm/leads/w.csv": (1, 0, 0, 0, 1),
+        }
+        evidence = Evidence(home, duckdb.connect(), connection, "")
+        for check in CHECKS:
+            finding = check.find(evidence)
+            assert finding.is_good, finding
+
+
+def test_who_names_an_erased_person_in_passing_keeps_the_row(home: Settings) -> None:
+    with connect(home) as connection:
+        parts = [
+            row[0] for row in connection.execute("select part from ledger.parts where rows > 0")
+        ]
+    files = {part.split("/")[2]: f"{home.lake_url}/{part}" for part in parts}
+    (row,) = duckdb.execute(f"select 客户ID, 备用手机号 from '{files['contacts']}'").fetchall()
+    assert row == (PERSONS["CHARLIE"]["crm_customer_id"], None)
+    typed = duckdb.execute(f"select properties from '{files['events']}'").fetchall()
+    assert [row for row in typed if "mobile" in row[0]] == [('{"mobile":""}',)]
+
+
+def test_a_shared_or_unknown_value_erases_nobody_and_waits(home: Settings) -> None:
+    with connect(home) as connection:
+        left = requests.list_recorded(connection)
+    assert [(one.request_id, one.reason) for one in left] == [("SQ2", "shared"), ("SQ3", "unknown")]
+    with pytest.raises(ZhongtaiError, match="several persons") as refused:
+        erasures.find_published(home, Asked("mobile", SHARED))
+    assert SHARED not in str(refused.value)
+    with pytest.raises(ZhongtaiError, match="knows nobody"):
+        erasures.find_published(home, BRAVO)
+    with pytest.raises(ConfigurationError, match="TYPE=VALUE"):
+        erasures.read_identifier("phone=1")
+
+
+def test_the_history_of_ids_tells_of_an_erasure_once(home: Settings) -> None:
+    (folder,) = home.path("identity").iterdir()
+    told = duckdb.execute(
+        f"select one_id, count(*) from '{folder}/changes.parquet' where change = 'erase' group by 1"
+    )
+    assert sorted(told.fetchall()) == [("u_a", 1), ("u_b", 1)]
+
+
+def test_the_report_is_signed_and_tells_whom_to_tell(home: Settings) -> None:
+    newest = max(home.path("erasure").glob("report-*.json"))
+    assert is_genuine(home, newest)
+    forged = newest.with_name("forged.json")
+    forged.write_text(newest.read_text("utf-8").replace("ticket 7", "ticket 8"), "utf-8")
+    assert not is_genuine(home, forged)
+    forged.unlink()
+    report = read_report(home)
+    assert report["counts"]["exports"] == 1  # type: ignore[index]
+    assert report["landing"] == []
+
+
+def test_erased_persons_do_not_come_back_by_delivery(home: Settings, contracts: Contracts) -> None:
+    landing = Landing(Path(home.landing_url), contracts)
+    later = {"更新时间": "2026-03-09 10:00:00"}
+    landing.deliver("crm.contacts", [contact(n, **later) for n in PERSONS], "again.csv")
+    late_lead = {"线索唯一ID": "LEAD-NEW", "线索创建时间": "2099-01-01 00:00:00"}
+    landing.deliver("crm.leads", [lead("BRAVO", 线索唯一ID="LEAD-OTHER"), lead("CHARLIE")], "b.csv")
+    broken = f'{{"type": "tr {PERSONS["BRAVO"]["anonymous_id"]}\n'.encode()
+    events = landing.content(contracts["app.events"], [event("ALFA", 50), event("CHARLIE", 51)])
+    landing.deliver("app.events", events + broken, "again.jsonl")
+    whole = landing.deliver("crm.leads", [lead("BRAVO", **late_lead)], "c.csv")
+    for manifest in whole.parent.glob("c.csv.*.manifest.json"):
+        manifest.unlink()
+    landing.name_in_manifest(whole, rows=9)
+    with connect(home, autocommit=True) as connection:
+        drain(home, contracts, start_run(connection, "test"))
+        rows = count_rows(connection)
+    assert rows["crm/contacts/again.csv"] == (3, 1, 0, 0, 2)
+    assert rows["crm/leads/b.csv"] == (2, 1, 0, 0, 1)
+    assert rows["app/events/again.jsonl"] == (3, 1, 0, 0, 2)
+    assert rows["crm/leads/c.csv"] == (1, 0, 0, 0, 1)
+    assert find_bytes(home.home, values_of("ALFA") | values_of("BRAVO")) == {}
+
+
+def test_a_completed_erasure_leaves_nothing_to_complete(
+    home: Settings, contracts: Contracts
+) -> None:
+    with connect(home, autocommit=True) as connection:
+        completed, removal = sweep.complete_erasures(home, contracts, connection, "r", ignore)
+    assert (completed, removal.counts) == ([], {})
+    assert list(home.path("erasure").glob("open-*")) == []
+
+
+def test_a_restored_backup_is_erased_anew_by_tombstones_alone(
+    home: Settings, contracts: Contracts
+) -> None:
+    landing = Landing(Path(home.landing_url), contracts)
+    landing.deliver("crm.contacts", [contact(n) for n in PERSONS][::-1], "old.csv")
+    folder, aside = home.path("erasure"), home.path("aside")
+    with connect(home, autocommit=True) as connection:
+        # the state of a backup from before
+        for table in ("tombstones", "erasures", "named_files"):
+            connection.execute(f"delete from erasure.{table}")
+        folder.rename(aside)
+        drain(home, contracts, start_run(connection, "test"))
+        assert find_bytes(home.home, {PERSONS["BRAVO"]["email"]})
+        aside.rename(folder)
+        completed, removal = sweep.complete_erasures(home, contracts, connection, "r", ignore)
+        assert (len(completed), removal.counts["raw: rows"]) == (2, 2)
+        assert count_rows(connection)["crm/contacts/old.csv"] == (3, 1, 0, 0, 2)
+    assert find_bytes(home.home, values_of("ALFA") | values_of("BRAVO")) == {}
