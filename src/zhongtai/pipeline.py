@@ -148,10 +148,7 @@ def erase(
     because: str,
     progress: Progress = ignore_progress,
 ) -> "Removal":
-    """Erase the person behind an identifier from every layer; returns what went.
-
-    Raises ZhongtaiError where the published snapshot knows nobody, or several, by it.
-    """
+    """Erase the person behind an identifier. Raises ZhongtaiError where it names not just one."""
     from zhongtai.erasure import erasures
 
     contracts = load_contracts(settings.project_dir)
