@@ -1,6 +1,7 @@
 """What was published of the past and is told otherwise: which values count, and why they moved."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -104,6 +105,17 @@ def test_a_period_of_which_nothing_was_published_is_told_for_the_first_time(
     publish(build, ("2026-09-10", "华东", 5, 0, None, None))
     make(build, ("2026-09-10", "华东", 5, 0, None), ("2026-09-09", "华东", 9, 0, None))
     assert restated(build) == []
+
+
+def test_a_table_whose_numbers_never_settle_has_nothing_to_restate(
+    build: duckdb.DuckDBPyConnection,
+) -> None:
+    never = replace(TABLE, measures=())
+    publish(build, ("2026-09-10", "华东", 5, 0, None, None))
+    make(build, ("2026-09-10", "华东", 6, 0, None))
+    assert compare(build, never, KNOWN_UNTIL) == 0
+    stamp(build, never, NOW)
+    assert build.execute("select restated_at from metrics.metrics_leads").fetchall() == [(None,)]
 
 
 def test_the_order_of_adding_up_restates_nothing(build: duckdb.DuckDBPyConnection) -> None:

@@ -28,9 +28,12 @@ def compare(build: "DuckDBPyConnection", table: MetricsTable, known_until: datet
     NULL where the row was not there. A period of which nothing was published is not restated.
     """
     build.execute(
-        f"create or replace temp table {FOUND} as {_query(table)}",
-        {"known_until": known_until},
+        f"create or replace temp table {FOUND} (table_name varchar, period date, row_key varchar,"
+        " metric varchar, old_value double, new_value double)"
     )
+    if not table.measures or known_until is None:
+        return 0
+    build.execute(f"insert into {FOUND} {_query(table)}", {"known_until": known_until})
     row = build.execute(f"select count(*) from {FOUND}").fetchone()
     return int(row[0]) if row else 0
 
