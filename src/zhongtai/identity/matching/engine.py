@@ -128,7 +128,9 @@ def _temporary_api(connection: "duckdb.DuckDBPyConnection") -> "DuckDBAPI":
             return f"create or replace temp table {physical_name} as\n{sql}"
 
         def delete_table_from_database(self, name: str) -> None:
-            kind = "view" if name.startswith(_READ_ONCE) else "table"
-            self._execute_sql_against_backend(f"drop {kind} if exists {name}")
+            if name.startswith(_READ_ONCE):
+                self._execute_sql_against_backend(f"drop view if exists {name}")
+            else:
+                super().delete_table_from_database(name)
 
     return TemporaryTables(connection)
