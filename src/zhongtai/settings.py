@@ -41,6 +41,9 @@ class Settings(BaseSettings):
     archive: bool = Field(
         False, description="Move a landed file to <home>/archive once its ledger row is final"
     )
+    erase_on_request: bool = Field(
+        True, description="Erase whom crm/erasure_requests mean in the next run; else they wait"
+    )
     keep_snapshots: PositiveInt = Field(3, description="Published snapshots kept for rollback")
     stable_seconds: int | None = Field(
         None, ge=0, description="Overrides how long a file of a 'stable' entity must be unchanged"

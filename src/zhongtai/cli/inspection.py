@@ -125,8 +125,8 @@ def _say_erasures(found: "Status") -> None:
         interrupted = f", {erasures['interrupted']} to be completed" * bool(erasures["interrupted"])
         say(f"erased     {erasures['done']} persons{interrupted}")
     for request in erasures["waiting"]:
-        why = "several persons share" if request["reason"] == "shared" else "nobody has"
-        what = f"{why} its {request['identifier_type']}"
+        why = {"shared": "several persons share", "unknown": "nobody has"}.get(request["reason"])
+        what = f"{why} its {request['identifier_type']}" if why else "it waits for `zhongtai erase`"
         say(f"request    {request['request_id']} erased nobody: {what}")
 
 

@@ -136,6 +136,8 @@ def erase_requested(
     True where somebody was erased: the working file is gone then, and has to be built anew.
     """
     due, left = find_due(settings)
+    if not settings.erase_on_request:
+        left, due = [*left, *(request for one in due for request in one.requests)], []
     record_open(connection, left)
     if not due:
         return False

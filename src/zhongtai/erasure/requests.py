@@ -28,13 +28,13 @@ class Due:
     """A person whom requests mean: what sources call that person, the requests included."""
 
     one_id: str
-    requests: tuple[str, ...]
+    requests: tuple["OpenRequest", ...]
     values: pa.Table
 
 
 @dataclass(frozen=True)
 class OpenRequest:
-    """A request that erases nobody (yet): `unknown` or `shared`. The instant is naive UTC."""
+    """A request that erases nobody (yet): `unknown`, `shared` or `waiting`. Naive UTC."""
 
     request_id: str
     identifier_type: str
@@ -50,14 +50,15 @@ def find_due(settings: Settings) -> tuple[list[Due], list[OpenRequest]]:
         ).fetchone()
         if not is_staged:
             return [], []
-        by_person: dict[str, list[str]] = {}
+        by_person: dict[str, list[OpenRequest]] = {}
         left: list[OpenRequest] = []
         for request_id, kind, value, at in build.execute(_ASKED).fetchall():
             match = find_person(build, _PROFILES, kind or "", value or "", at)
+            asked = OpenRequest(request_id, kind or "", match.reason or "waiting", at)
             if match.one_id:
-                by_person.setdefault(match.one_id, []).append(request_id)
+                by_person.setdefault(match.one_id, []).append(asked)
             else:
-                left.append(OpenRequest(request_id, kind or "", match.reason, at))
+                left.append(asked)
         due = [
             Due(
                 one_id,
@@ -97,7 +98,8 @@ def list_recorded(connection: psycopg.Connection) -> list[OpenRequest]:
     return [OpenRequest(*row) for row in rows]
 
 
-def _name_requests(requests: Sequence[str]) -> pa.Table:
+def _name_requests(requests: Sequence[OpenRequest]) -> pa.Table:
     """A request names the person too: it goes with everything else."""
     kinds = [record_kind(_ENTITY)] * len(requests)
-    return pa.table({"kind": kinds, "value": list(requests)}, WANTED_SCHEMA)
+    values = [request.request_id for request in requests]
+    return pa.table({"kind": kinds, "value": values}, WANTED_SCHEMA)
