@@ -27,7 +27,7 @@ COMMANDS = [
     "identity merge", "identity split", "identity undo", "identity list",
     "identity review", "erase", "tags list", "tags show", "tags lint", "tags history",
     "tags preview", "tags overlap", "tags set", "tags clear", "tags statements", "audience list",
-    "audience show", "audience export", "audience exports", "generate exports",
+    "report staff", "audience show", "audience export", "audience exports", "generate exports",
     "generate staging", "generate tags", "generate docs", "up", "down", "demo", "database start",
     "database stop", "database url",
 ]  # fmt: skip

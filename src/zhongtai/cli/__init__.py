@@ -6,7 +6,17 @@ from types import FrameType
 
 import typer
 
-from zhongtai.cli import audience, data, identity, inspection, platform, quarantine, steps, tags
+from zhongtai.cli import (
+    audience,
+    data,
+    identity,
+    inspection,
+    platform,
+    quarantine,
+    reports,
+    steps,
+    tags,
+)
 from zhongtai.errors import ZhongtaiError
 
 app = typer.Typer(
@@ -19,7 +29,7 @@ app = typer.Typer(
     rich_markup_mode="markdown",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for group in (steps, inspection, quarantine, identity, tags, audience, data, platform):
+for group in (steps, inspection, reports, quarantine, identity, tags, audience, data, platform):
     group.register(app)
 
 
