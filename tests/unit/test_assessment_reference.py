@@ -98,3 +98,45 @@ def test_the_bonus_pool_is_shared_as_its_rule_says(project: Project, seeds: rang
     paid = [found["bonus_fen"] for found in truth.values() if found["bonus_fen"]]
     assert len(paid) > 5
     assert sum(paid) % 100_001 == 0
+
+
+@pytest.mark.parametrize(
+    ("trained", "score", "coverage"), [(True, 200 / 3, 0.6), (False, None, 0.4)]
+)
+def test_what_lacks_leaves_its_weight_to_the_rest_down_to_half_of_a_dimension(
+    project: Project, trained: bool, score: float | None, coverage: float
+) -> None:
+    """1.5 times a target is clipped to 100 points; who has no peers gets 50."""
+    bench, day = Bench(project), as_utc("2026-08-05")
+    bench.given("stg_workforce__staff", [{"staff_id": "S1", "role": "内容", "dealer_code": "D1"}])
+    review = {"review_id": "R", "staff_id": "S1", "reviewed_at": day, "period": "2026-08"}
+    bench.given("stg_workforce__peer_reviews", [review | {"score": 90.0}])
+    target = {"scope": "staff", "scope_id": "S1", "period": "2026-08", "metric": "peer_score"}
+    bench.given("stg_workforce__targets", [target | {"target": 60.0}])
+    course = {"record_id": "T", "staff_id": "S1", "due_at": day, "completed_at": day}
+    bench.given("stg_workforce__training_records", [course] if trained else [])
+    rows = {row["month"].month: row for row in bench.build("metrics_assessment_monthly")}
+    row = rows[8]
+    assert row["process_score"] == pytest.approx(score)
+    assert row["process_coverage"] == pytest.approx(coverage)
+    assert (row["peer_score"], row["content_posts"], row["score"]) == (90.0, 0, None)
+    assert row["coverage"] == pytest.approx(0.3 * coverage)
+
+
+def test_a_change_of_weights_holds_from_its_month_on(project: Project) -> None:
+    bench, since, change = Bench(project), date(2000, 1, 1), date(2026, 8, 1)
+    names = ("parameter_set", "dimension", "weight", "valid_from", "valid_to")
+    parts = {"performance": (0.4, 0.2), "user": (0.3, 0.2), "process": (0.3, 0.6)}
+    rows = [("short", d, w[0], since, change) for d, w in parts.items()]
+    rows += [("short", d, w[1], change, None) for d, w in parts.items()]
+    bench.given("assessment_weights", [dict(zip(names, row, strict=True)) for row in rows])
+    bench.given("stg_workforce__staff", [{"staff_id": "S1"}])
+    days = {"R7": "2026-07-31", "R8": "2026-08-01"}
+    reviews = [
+        {"review_id": k, "staff_id": "S1", "reviewed_at": as_utc(d)} for k, d in days.items()
+    ]
+    bench.given("stg_workforce__peer_reviews", [row | {"score": 80.0} for row in reviews])
+    found = {
+        row["month"].month: row["coverage"] for row in bench.build("metrics_assessment_monthly")
+    }
+    assert (found[7], found[8]) == (pytest.approx(0.3 / 5), pytest.approx(0.6 / 5))
