@@ -1,0 +1,96 @@
+"""Claims of the founding documents beside what is measured."""
+
+from collections.abc import Mapping
+from math import sqrt
+
+import pytest
+from metrics_bench import Bench, Project, compile_project
+
+from zhongtai.settings import load_settings
+
+COMPLAINTS = "metrics_complaint_daily"
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    return compile_project(load_settings(home=tmp_path_factory.mktemp("metrics"), threads=2))
+
+
+def claims(bench: Bench) -> dict[tuple[str, str], dict[str, object]]:
+    return {(row["claim"], row["reading"]): row for row in bench.build("metrics_claims")}
+
+
+def wilson(hits: int, cases: int) -> tuple[float, float]:
+    """Wilson (1927), eq. for the score interval at 95 %."""
+    share, z = hits / cases, 1.959963984540054
+    middle = (share + z * z / (2 * cases)) / (1 + z * z / cases)
+    half = z / (1 + z * z / cases) * sqrt(share * (1 - share) / cases + z * z / (4 * cases**2))
+    return middle - half, middle + half
+
+
+def test_every_claim_is_there_also_where_nothing_is_measured(project: Project) -> None:
+    found = claims(Bench(project))
+    assert len(found) == 11
+    assert {row["verdict"] for row in found.values()} == {"no data"}
+    assert {row["measured"] for row in found.values()} == {None}
+
+
+@pytest.mark.parametrize(
+    ("hits", "cases", "verdict"), [(70, 184, "agrees"), (120, 184, "higher"), (40, 184, "lower")]
+)
+def test_a_finding_agrees_within_the_interval_of_the_measurement(
+    project: Project, hits: int, cases: int, verdict: str
+) -> None:
+    bench = Bench(project)
+    half: Mapping[str, object] = {
+        "date": None,
+        "misleading_share_num": hits // 2,
+        "misleading_share_den": cases // 2,
+    }
+    bench.given_instead(COMPLAINTS, [half, half])
+    row = claims(bench)["complaints_misleading", "accepted"]
+    assert (row["measured_num"], row["measured_den"]) == (hits, cases)
+    assert (row["measured_low"], row["measured_high"]) == pytest.approx(wilson(hits, cases))
+    assert row["verdict"] == verdict
+
+
+@pytest.mark.parametrize(("hits", "verdict"), [(100, "agrees"), (99, "missed")])
+def test_a_promise_without_exception_is_missed_by_the_first_exception_that_shows(
+    project: Project, hits: int, verdict: str
+) -> None:
+    bench = Bench(project)
+    bench.given_instead(COMPLAINTS, [{"contact_24h_rate_num": hits, "contact_24h_rate_den": 100}])
+    assert claims(bench)["complaint_contact_24h", "accepted"]["verdict"] == verdict
+
+
+def test_of_a_stock_only_the_last_month_counts(project: Project) -> None:
+    bench = Bench(project)
+    months = [
+        {
+            "month": month,
+            "lead_capture_rate_members_num": count,
+            "lead_capture_rate_members_den": 100,
+            "lead_capture_rate_visitors_num": count,
+            "lead_capture_rate_visitors_den": 100,
+        }
+        for month, count in (("2026-07-01", 10), ("2026-08-01", 60))
+    ]
+    bench.given_instead("metrics_referral_member_monthly", months)
+    found = claims(bench)
+    assert found["lead_capture", "members"]["measured_num"] == 60
+    assert found["lead_capture", "visitors"]["measured_num"] == 70
+    assert found["lead_capture", "members"]["verdict"] == "kept"
+
+
+def test_a_mean_has_no_interval(project: Project) -> None:
+    bench = Bench(project)
+    bench.given_instead(
+        "metrics_owner_care_monthly",
+        [{"owner_touch_90d_num": 30, "owner_touch_90d_den": 20, "proactive_share_num": 1,
+          "proactive_share_den": 30}],
+    )  # fmt: skip
+    found = claims(bench)
+    touches = found["contacts_after_delivery", "deliveries"]
+    assert (touches["measured"], touches["measured_low"]) == (1.5, None)
+    assert touches["verdict"] == "higher"
+    assert found["proactive_contacts", "contacts"]["verdict"] == "agrees"
