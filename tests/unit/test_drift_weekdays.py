@@ -65,6 +65,13 @@ def test_three_weeks_are_too_few_to_know_a_weekday(candidate: duckdb.DuckDBPyCon
     assert count(candidate, dict(list(USUAL.items())[:3])) == []
 
 
+def test_what_happens_now_and_then_has_no_usual_weekday(
+    candidate: duckdb.DuckDBPyConnection,
+) -> None:
+    now_and_then = dict.fromkeys(("2026-08-05", "2026-07-29"), 0)
+    assert count(candidate, {**USUAL, **now_and_then, "2026-09-16": 0}) == []
+
+
 def test_a_public_holiday_is_not_judged_and_teaches_nothing(
     candidate: duckdb.DuckDBPyConnection,
 ) -> None:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 
 _DAYS_BACK = 2
 _WEEKS = 12
-# With fewer weeks in which something was counted there is no usual weekday.
+# With fewer weeks in which something was counted there is no usual weekday; nor is there one of
+# what happens now and then, as campaigns begin.
 _LEAST_WEEKS = 4
-# Counts by date; numerators and denominators of a window are still growing.
+_USUAL_SHARE = 0.75
+# Counts by date, no money; numerators and denominators of a window are still growing.
 _COUNTS = """
 select table_name, list(column_name order by column_name)
 from duckdb_columns()
@@ -30,7 +32,7 @@ where
     and schema_name = 'metrics'
     and table_name like 'metrics\\_%' escape '\\'
     and data_type = 'BIGINT'
-    and not regexp_matches(column_name, '_(num|den)$')
+    and not regexp_matches(column_name, '_(num|den|fen)$')
     and table_name <> 'metrics_tag_daily'
     and table_name in (
         select table_name from duckdb_columns()
@@ -95,7 +97,8 @@ def _judge(
     for column, values in weeks.items():
         name = f"day.{table}.{column}"
         rule = limits.rule_of(name)
-        if rule is None or sum(1 for value in values[1:] if value) < _LEAST_WEEKS:
+        counted = sum(1 for value in values[1:] if value)
+        if rule is None or counted < max(_LEAST_WEEKS, _USUAL_SHARE * len(values[1:])):
             continue
         seen = [Seen(value, day.weekday()) for value in values[1:]]
         band = learn_band(rule, seen, Day(day.weekday()))
