@@ -83,8 +83,10 @@ def ordered_models(tags: "Tags") -> dict[str, str]:
     from zhongtai.tags import render_models
 
     models = {p.stem: text for p, text in render_models(tags).items() if p.suffix == ".sql"}
-    # what selects answer is summed up before anybody can be stale, and scanned is what is gathered
-    steps = ("int_tags__sql_", *KEPT, "int_tags__gathered_", "int_tags__", WIDE, HELD)
+    # what selects and scores answer is summed up before anybody can be stale, and scanned is what
+    # is gathered
+    answers = ("int_tags__sql_", "int_tags__scores")
+    steps = (*answers, *KEPT, "int_tags__gathered_", "int_tags__", WIDE, HELD)
     models.pop("dim_tags")
 
     def step(name: str) -> int:

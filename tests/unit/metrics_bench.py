@@ -57,12 +57,12 @@ _OTHERS = {
 
 @dataclass(frozen=True)
 class Project:
-    """What dbt made of the project: the nodes of its manifest by name; `target` has the rest."""
+    """What dbt made of the project: the nodes of its manifest by name, and its semantics."""
 
     root: Path
     nodes: Mapping[str, dict[str, Any]]
     built: Sequence[str] = _BUILT
-    target: Path = Path()
+    semantics: str = ""
 
     def relation(self, name: str) -> str:
         """schema.table of a model or seed."""
@@ -105,7 +105,8 @@ def _compile(settings: Settings, built: Sequence[str]) -> Project:
     target = settings.path("dbt", "target")
     nodes = json.loads((target / "manifest.json").read_text("utf-8"))["nodes"].values()
     kept = {n["name"]: n for n in nodes if n["resource_type"] in {"model", "seed"}}
-    return Project(settings.project_dir, kept, built, target)
+    semantics = (target / "semantic_manifest.json").read_text("utf-8")
+    return Project(settings.project_dir, kept, built, semantics)
 
 
 @dataclass

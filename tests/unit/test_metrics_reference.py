@@ -109,8 +109,8 @@ def ask_metricflow(bench: Bench, metrics: list[str], by: list[str]) -> dict[Hash
     dialect = SimpleNamespace(
         sql_engine_type=SqlEngine.DUCKDB, sql_plan_renderer=DuckDbSqlPlanRenderer()
     )
-    text = (bench.project.target / "semantic_manifest.json").read_text("utf-8")
-    lookup = SemanticManifestLookup(parse_manifest_from_dbt_generated_manifest(text))
+    semantics = parse_manifest_from_dbt_generated_manifest(bench.project.semantics)
+    lookup = SemanticManifestLookup(semantics)
     engine = MetricFlowEngine(lookup, dialect)  # type: ignore[arg-type]  # it explains, we query
     request = MetricFlowQueryRequest.create(metric_names=metrics, group_by_names=by)
     rows = bench.query(engine.explain(request).sql_statement.sql)
