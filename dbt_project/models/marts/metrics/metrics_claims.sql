@@ -122,17 +122,7 @@ with
     )
 
 select
-    claim,
-    reading,
-    document,
-    statement,
-    says,
-    claimed,
-    measured_num,
-    measured_den,
-    measured,
-    measured_low,
-    measured_high,
+    *,
     case
         when measured is null
         then 'no data'
