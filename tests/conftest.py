@@ -1,6 +1,5 @@
 """Fixtures that every test may use: a throw-away home and one PostgreSQL server a session."""
 
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -16,10 +15,6 @@ from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings, load_settings
 
 from landing_cases import PROJECT, Landing
-
-# The truth of sample exports is that of everybody: their requests for erasure wait, except where a
-# test is about erasure.
-os.environ.setdefault("ZHONGTAI_ERASE_ON_REQUEST", "false")
 
 _TEMPLATE = "zhongtai_template"
 _numbers = count(1)

@@ -42,7 +42,7 @@ class Settings(BaseSettings):
         False, description="Move a landed file to <home>/archive once its ledger row is final"
     )
     erase_on_request: bool = Field(
-        True, description="Erase whom crm/erasure_requests mean in the next run; else they wait"
+        False, description="Erase whom crm/erasure_requests mean in the next run; else they wait"
     )
     keep_snapshots: PositiveInt = Field(3, description="Published snapshots kept for rollback")
     stable_seconds: int | None = Field(
