@@ -63,6 +63,21 @@ def test_a_promise_without_exception_is_missed_by_the_first_exception_that_shows
     assert claims(bench)["complaint_contact_24h", "accepted"]["verdict"] == verdict
 
 
+@pytest.mark.parametrize("cases", [1, 2, 3, 7, 11, 100])
+@pytest.mark.parametrize("share", [0, 1])
+def test_a_share_of_all_or_none_lies_in_its_interval(
+    project: Project, cases: int, share: int
+) -> None:
+    bench = Bench(project)
+    counts = {"contact_24h_rate_num": share * cases, "contact_24h_rate_den": cases}
+    bench.given_instead(COMPLAINTS, [counts])
+    row = claims(bench)["complaint_contact_24h", "accepted"]
+    low, high = row["measured_low"], row["measured_high"]
+    assert isinstance(low, float)
+    assert isinstance(high, float)
+    assert low <= share <= high
+
+
 def test_of_a_stock_only_the_last_month_counts(project: Project) -> None:
     bench = Bench(project)
     months = [

@@ -8,22 +8,29 @@
     case
         when {{ anchors }} > 0
         then
-            least(
-                greatest(
-                    (
-                        {{ hits }} / {{ n }}
-                        + {{ z }} * {{ z }} / (2 * {{ n }})
-                        + {{ side }}
-                        * {{ z }}
-                        * sqrt(
-                            {{ hits }} / {{ n }} * (1 - {{ hits }} / {{ n }}) / {{ n }}
-                            + {{ z }} * {{ z }} / (4 * {{ n }} * {{ n }})
+            {# of all or of none, rounding must not shut the share itself out #}
+            {{ "least" if side < 0 else "greatest" }} (
+                least(
+                    greatest(
+                        (
+                            {{ hits }} / {{ n }}
+                            + {{ z }} * {{ z }} / (2 * {{ n }})
+                            + {{ side }}
+                            * {{ z }}
+                            * sqrt(
+                                {{ hits }}
+                                / {{ n }}
+                                * (1 - {{ hits }} / {{ n }})
+                                / {{ n }}
+                                + {{ z }} * {{ z }} / (4 * {{ n }} * {{ n }})
+                            )
                         )
-                    )
-                    / (1 + {{ z }} * {{ z }} / {{ n }}),
-                    0
+                        / (1 + {{ z }} * {{ z }} / {{ n }}),
+                        0
+                    ),
+                    1
                 ),
-                1
+                {{ hits }} / {{ n }}
             )
     end
 {%- endmacro %}
