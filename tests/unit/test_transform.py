@@ -8,7 +8,7 @@ import yaml
 
 from raw_parts import AS_OF, deliver
 from staging_project import copy_staging
-from zhongtai import identity, tags, warehouse
+from zhongtai import identity, restatements, tags, warehouse
 from zhongtai.contracts import load_contracts
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
@@ -199,6 +199,8 @@ def test_the_unit_tests_of_every_model_pass(settings: Settings) -> None:
     identity.resolve(settings, run)
     tags.load_history(settings)
     tags.load_statements(settings)
+    tags.prepare_increment(settings, run)
+    restatements.load_history(settings, run)
     assert _invoke(settings, ["run", "--empty", "--exclude", *first]).success
     result = _invoke(settings, ["test", "--select", "test_type:unit"])
     statuses = {node.node.name: (node.status, node.message) for node in result.result.results}
