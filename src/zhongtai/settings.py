@@ -44,6 +44,9 @@ class Settings(BaseSettings):
     erase_on_request: bool = Field(
         False, description="Erase whom crm/erasure_requests mean in the next run; else they wait"
     )
+    incremental_tags: bool = Field(
+        False, description="Compute tags anew only of persons of whom something changed (on trial)"
+    )
     keep_snapshots: PositiveInt = Field(3, description="Published snapshots kept for rollback")
     stable_seconds: int | None = Field(
         None, ge=0, description="Overrides how long a file of a 'stable' entity must be unchanged"

@@ -202,7 +202,10 @@ def test_a_select_gives_each_person_its_answer(followed: Followed) -> None:
 def compute_tags(followed: Followed, *changes: str) -> dict[str, list[tuple[object, ...]]]:
     """The step that computes tags, four hours after the run; the rows of each table of tags."""
     settings = load_settings(
-        home=followed.folder / ".zhongtai", project_dir=followed.folder / "project", threads=2
+        home=followed.folder / ".zhongtai",
+        project_dir=followed.folder / "project",
+        threads=2,
+        incremental_tags=True,
     )
     as_of = datetime(2026, 4, 30, 20, tzinfo=UTC)
     with duckdb.connect(settings.warehouse_file) as build:

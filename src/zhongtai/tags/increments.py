@@ -30,9 +30,13 @@ _INCREMENTAL = "materialized='incremental'"
 def prepare_increment(settings: Settings, run: Run) -> None:
     """Keep of the tables of tags what the run may add to, and drop the others.
 
-    Writes build.duckdb, so the caller holds the build.
+    All are dropped without `settings.incremental_tags`: over batches in another order some tags of
+    sequences were not those of a full computation. Writes build.duckdb, so the caller holds the
+    build.
     """
     with open_build(settings) as build:
+        if not settings.incremental_tags:
+            forget(build)
         prepare(build, _read_digests(settings.project_dir, run))
 
 
@@ -57,6 +61,12 @@ def digest_models(texts: Mapping[str, str], more: str, as_of: datetime) -> dict[
         day = (as_of + _LOCAL).date().isoformat()
         digests[WIDE] = _digest(more, day, *(texts[name] for name in sorted(texts)))
     return digests
+
+
+def forget(build: "DuckDBPyConnection") -> None:
+    """Let nothing be kept of the last computation."""
+    build.execute("create schema if not exists tags")
+    build.execute("create or replace table tags.computed_models (model text, digest text)")
 
 
 def prepare(build: "DuckDBPyConnection", digests: Mapping[str, str]) -> None:
