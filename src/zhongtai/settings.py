@@ -45,7 +45,7 @@ class Settings(BaseSettings):
         False, description="Erase whom crm/erasure_requests mean in the next run; else they wait"
     )
     incremental_tags: bool = Field(
-        False, description="Compute tags anew only of persons of whom something changed (on trial)"
+        True, description="Compute tags anew only of persons of whom something changed"
     )
     keep_snapshots: PositiveInt = Field(3, description="Published snapshots kept for rollback")
     stable_seconds: int | None = Field(

@@ -205,7 +205,6 @@ def compute_tags(followed: Followed, *changes: str) -> dict[str, list[tuple[obje
         home=followed.folder / ".zhongtai",
         project_dir=followed.folder / "project",
         threads=2,
-        incremental_tags=True,
     )
     as_of = datetime(2026, 4, 30, 20, tzinfo=UTC)
     with duckdb.connect(settings.warehouse_file) as build:

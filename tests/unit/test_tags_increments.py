@@ -17,7 +17,7 @@ from tag_strategies import AS_OF, Dice, Spec, declarations
 from test_tags_reference import PLAYED, insert
 
 from benchmarks.tag_models import Build, ordered_models
-from zhongtai.tags import increments
+from zhongtai.tags import increments, plan
 from zhongtai.tags.facts import FACTS
 
 SHIFTS = (0, 0, 0, 1, 6 * 3600, 86400, 7 * 86400, -86400)
@@ -127,8 +127,11 @@ def test_tags_of_a_history_are_those_of_a_full_computation(
     tmp_path_factory: pytest.TempPathFactory, declared: list[Spec], later: list[Spec], seed: int
 ) -> None:
     folder = tmp_path_factory.mktemp("tags")
-    first = compile_models(folder, declared)
-    second = compile_models(folder, [*declared, {**later[0], "id": "one_more"}])
+    with pytest.MonkeyPatch.context() as patched:
+        # so few tags would not read a fact often enough for it to be gathered
+        patched.setattr(plan, "_OFTEN", 1)
+        first = compile_models(folder, declared)
+        second = compile_models(folder, [*declared, {**later[0], "id": "one_more"}])
     story = Story(seed)
     for run, models in enumerate((first, first, first, second, second, first)):
         story.run(models)
@@ -215,6 +218,24 @@ def test_days_that_must_have_passed_without_a_fact_pass_without_any_event(tmp_pa
     town.add("int_events", views("a", "S1", ["2026-03-28 17:00"]))
     assert not town.run()["a"]["waited"]
     assert town.run("2026-03-31 17:00:00")["a"]["waited"]
+
+
+def test_steps_of_one_source_are_there_when_only_the_other_source_brought_something(
+    tmp_path: Path,
+) -> None:
+    """Events that several scans read are gathered, for whomever any of those scans computes."""
+    body = "sequence:\n  steps: [{did: events}, {did: test_drives}]"
+    last = "measure: {take: last, of: series_code, fact: events}"
+    days = "measure: {take: active_days, fact: events}"
+    several = tag("last_series", "first_last", "text", last) + tag(
+        "days", "metric", "integer", days
+    )
+    town = Town(tmp_path, FEW + several + tag("drove", "sequence", "boolean", body))
+    assert "int_tags__gathered_events" in town.models
+    town.add("int_events", views("a", "S1", ["2026-03-20"]))
+    assert not town.run()["a"]["drove"]
+    town.add("int_test_drives", [{"one_id": "a", "started_at": "2026-03-25 08:00:00"}])
+    assert town.run()["a"]["drove"]
 
 
 def test_a_run_of_an_earlier_moment_takes_back_what_came_later(tmp_path: Path) -> None:

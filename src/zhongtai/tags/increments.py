@@ -30,9 +30,8 @@ _INCREMENTAL = "materialized='incremental'"
 def prepare_increment(settings: Settings, run: Run) -> None:
     """Keep of the tables of tags what the run may add to, and drop the others.
 
-    All are dropped without `settings.incremental_tags`: over batches in another order some tags of
-    sequences were not those of a full computation. Writes build.duckdb, so the caller holds the
-    build.
+    All are dropped without `settings.incremental_tags`. Writes build.duckdb, so the caller holds
+    the build.
     """
     with open_build(settings) as build:
         if not settings.incremental_tags:

@@ -74,8 +74,13 @@ def stale_sql(plan: Plan) -> str:
 
 
 def gathered_sql(plan: Plan, fact: Fact) -> str:
-    """The facts of who is stale to any scan over them, read once for all these scans."""
-    concerns = [fact.name, *(scan.model for scan in plan.scans if fact in scan.facts)]
+    """The facts of who is stale to any scan over them, read once for all these scans.
+
+    A scan over several facts computes a person anew for a change in any of them, and needs the
+    unchanged ones as well.
+    """
+    reading = [scan.concerns for scan in plan.scans if fact in scan.facts]
+    concerns = list(dict.fromkeys([fact.name, *(one for scan in reading for one in scan)]))
     return (
         f"select {', '.join(_columns(fact))}\nfrom {{{{ ref('{fact.model}') }}}}\n"
         f"where one_id in ({{{{ stale_persons({concerns}) }}}})"
