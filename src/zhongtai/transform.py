@@ -67,7 +67,12 @@ def run_dbt(
     # the tests of models are of their code alone: `make test` runs them, a run need not
     arguments = ["build", *_choose_nodes(settings, selector)]
     arguments += ["--exclude-resource-type", "unit_test"]
-    result = _invoke(settings, [*arguments, *(["--full-refresh"] if full_refresh else [])])
+    if full_refresh:
+        arguments += ["--full-refresh"]
+    if selector != "staging":
+        # the first step left manifest.json; writing it again costs each other step a second or two
+        arguments += ["--no-write-json"]
+    result = _invoke(settings, arguments)
     nodes = tuple(_node_result(node) for node in getattr(result.result, "results", None) or ())
     report = TransformReport(selector, time.monotonic() - started, nodes)
     _record(settings, run, report)
@@ -115,18 +120,22 @@ def _invoke(settings: Settings, arguments: list[str]) -> Any:
     for folder in (settings.warehouse_file.parent, log.parent):
         folder.mkdir(parents=True, exist_ok=True)
 
-    def write_log(event: Any) -> None:
-        if event.info.level in ("info", "warn", "error"):
-            with log.open("a", encoding="utf-8") as stream:
+    with (
+        # by lines, so that people can follow it
+        log.open("a", encoding="utf-8", buffering=1) as stream,
+        temporary_environment(
+            ZHONGTAI_WAREHOUSE_FILE=str(settings.warehouse_file),
+            ZHONGTAI_DBT_THREADS=str(settings.threads),
+            ZHONGTAI_DBT_MEMORY_LIMIT=settings.memory_limit,
+            ZHONGTAI_DBT_TEMP=str(settings.path("tmp")),
+            ZHONGTAI_DBT_FILESYSTEMS=json.dumps([{"fs": protocol}] if protocol else []),
+        ),
+    ):
+
+        def write_log(event: Any) -> None:
+            if event.info.level in ("info", "warn", "error"):
                 stream.write(f"{event.info.ts.ToJsonString()} {without_values(event.info.msg)}\n")
 
-    with temporary_environment(
-        ZHONGTAI_WAREHOUSE_FILE=str(settings.warehouse_file),
-        ZHONGTAI_DBT_THREADS=str(settings.threads),
-        ZHONGTAI_DBT_MEMORY_LIMIT=settings.memory_limit,
-        ZHONGTAI_DBT_TEMP=str(settings.path("tmp")),
-        ZHONGTAI_DBT_FILESYSTEMS=json.dumps([{"fs": protocol}] if protocol else []),
-    ):
         try:
             return dbtRunner(callbacks=[write_log]).invoke(
                 [

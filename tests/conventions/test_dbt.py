@@ -130,7 +130,9 @@ def test_macros_are_one_to_a_file() -> None:
     for path in files:
         names = re.findall(r"{%-?\s*macro\s+(\w+)", path.read_text("utf-8"))
         public = [name for name in names if not re.match(r"(default|duckdb|spark)__|_", name)]
-        assert public == [path.stem], f"{path.name} defines {public}"
+        # a file without one of its own takes the place of what dbt has for an engine
+        instead = [name.split("__", 1)[1] for name in names] if not public else public
+        assert instead == [path.stem], f"{path.name} defines {names}"
 
 
 def test_every_published_table_says_which_question_it_answers(manifest: dict[str, Any]) -> None:

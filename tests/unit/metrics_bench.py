@@ -15,7 +15,7 @@ from zhongtai.transform import _invoke
 
 Row = Mapping[str, object]
 
-_BUILT = ("intermediate/facts/", "intermediate/users/", "marts/metrics/")
+_BUILT = ("intermediate/facts/", "intermediate/metrics/", "intermediate/users/", "marts/metrics/")
 _OTHERS = {
     "meta.run_context": "run_id varchar, as_of timestamp",
     "meta.contracts": "source varchar, entity varchar, owner varchar, fresh_within_minutes bigint",

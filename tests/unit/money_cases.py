@@ -41,6 +41,7 @@ STAGED = {
 }
 COMPILED = (
     "intermediate/facts/",
+    "intermediate/metrics/",
     *(f"intermediate/users/int_users__{name}.sql" for name in ("ownerships", "bindings")),
     *(f"marts/profiles/fct_{name}.sql" for name in ("commission_accruals", "referral_rewards")),
     *(f"marts/metrics/metrics_{name}_monthly.sql" for name in ("commission", "ltv")),
