@@ -11,6 +11,7 @@ import psycopg
 
 from zhongtai import __version__
 from zhongtai.contracts import Contracts
+from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
 from zhongtai.publish.candidates import (
     Candidate,
@@ -111,6 +112,7 @@ def build_candidate(
     for step in STEPS:
         progress(f"build {step}")
         run_step(settings, run, step, progress)
+        reach("build.step_done")
         if step == "profiles" and _erase_requested(settings, contracts, run, progress):
             return None
     with warehouse.open_build(settings) as build, connect(settings, autocommit=True) as ledger:
@@ -142,6 +144,7 @@ def run_step(settings: Settings, run: Run, step: str, progress: Progress = ignor
         from zhongtai import identity
 
         progress(f"build identity: {identity.resolve(settings, run)}")
+        reach("build.identity_resolved")
         return
     from zhongtai import restatements, tags, transform
 
@@ -181,6 +184,7 @@ def _ready_working_file(settings: Settings) -> None:
     try:
         with duckdb.connect(file) as build:
             discard_candidate(build)
+        reach("build.candidate_discarded")
     except duckdb.Error as error:
         if "Could not set lock" in str(error):
             raise ZhongtaiError(
@@ -190,5 +194,6 @@ def _ready_working_file(settings: Settings) -> None:
             ) from error
         file.unlink()
         file.with_name(file.name + ".wal").unlink(missing_ok=True)
+        reach("build.working_file_removed")
     else:
         file.chmod(0o600)

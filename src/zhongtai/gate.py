@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
+from zhongtai.crash_points import reach
 from zhongtai.database import connect
 from zhongtai.errors import GateHeldError, ZhongtaiError
 from zhongtai.publish import snapshots
@@ -86,6 +87,7 @@ def hold(connection: psycopg.Connection, candidate: Candidate, verdict: Verdict)
             return
         record_verdict(connection, candidate, "held", verdict.because)
         snapshots.record(connection, candidate, "held", verdict.because)
+    reach("check.held")
 
 
 def accept(connection: psycopg.Connection, candidate: Candidate, verdict: Verdict) -> None:
@@ -95,6 +97,7 @@ def accept(connection: psycopg.Connection, candidate: Candidate, verdict: Verdic
     with connection.transaction():
         record_verdict(connection, candidate, "passed", "publish")
         _record(connection, candidate, "passed", verdict)
+    reach("check.accepted")
 
 
 def release(settings: Settings, because: str, snapshot_id: str | None = None) -> Candidate:
@@ -133,6 +136,7 @@ def release(settings: Settings, because: str, snapshot_id: str | None = None) ->
                 " values (%s, %s, 'released', %s, true, %s)",
                 [candidate.snapshot_id, candidate.run_id, row[1], reason],
             )
+        reach("check.released")
     return replace(candidate, verdict="released", because=reason)
 
 

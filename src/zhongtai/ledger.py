@@ -9,6 +9,7 @@ from typing import Literal
 import psycopg
 
 from zhongtai.contracts import Contract
+from zhongtai.crash_points import reach
 from zhongtai.errors import BalanceError
 from zhongtai.landing import Delivery, LandedFile
 from zhongtai.runs import Run
@@ -140,6 +141,7 @@ def record(connection: psycopg.Connection, entry: Entry, contract: Contract, run
             run.as_of, entry.discovered_at, run.run_id,
         ],
     )  # fmt: skip
+    reach("ledger.delivery_written")
     _record_named(connection, entry)
     record_quarantine(connection, entry.delivery_id, entry.quarantine)
     if part:

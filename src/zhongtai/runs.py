@@ -12,6 +12,7 @@ from typing import Literal
 
 import psycopg
 
+from zhongtai.crash_points import reach
 from zhongtai.database import ADVISORY_LOCKS
 from zhongtai.errors import ConfigurationError
 
@@ -57,6 +58,7 @@ def start_run(connection: psycopg.Connection, command: str, as_of: datetime | No
         )
     if not connection.autocommit:
         connection.commit()
+    reach("run.started")
     return run
 
 
@@ -81,6 +83,7 @@ def resume_run(connection: psycopg.Connection, run: Run) -> None:
         )
     if not connection.autocommit:
         connection.commit()
+    reach("run.resumed")
 
 
 def finish_run(
@@ -95,6 +98,7 @@ def finish_run(
         )
     if not connection.autocommit:
         connection.commit()
+    reach("run.finished")
     connection.execute(
         "select pg_advisory_unlock(hashtextextended(%s, 0))", [f"{_LOCK}{run.run_id}"]
     )
@@ -111,6 +115,7 @@ def mark_interrupted(connection: psycopg.Connection) -> list[str]:
         ).fetchall()
     if not connection.autocommit:
         connection.commit()
+    reach("run.interrupted")
     return [row[0] for row in found]
 
 

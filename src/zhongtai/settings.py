@@ -57,6 +57,9 @@ class Settings(BaseSettings):
     airflow_password: SecretStr = Field(
         SecretStr(""), description="Password of Airflow's user admin; empty: drawn once, kept"
     )
+    crash_at: str = Field(
+        "", description="For tests: kill this process at the n-th passing of a point, as NAME:N"
+    )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic documents this order

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from zhongtai.contracts import load_contracts
+from zhongtai.crash_points import reach
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.runs import Run
@@ -187,6 +188,7 @@ def _record(settings: Settings, run: Run, report: TransformReport) -> None:
                 for n in report.nodes
             ],
         )
+    reach("build.nodes_recorded")
 
 
 def _staged_tables(report: TransformReport) -> list[str]:

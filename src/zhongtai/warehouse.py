@@ -13,6 +13,7 @@ import pyarrow as pa
 
 from zhongtai import staging_state
 from zhongtai.contracts import Contract, Contracts
+from zhongtai.crash_points import reach
 from zhongtai.database import connect
 from zhongtai.ingest.parts import Lake, find_lost
 from zhongtai.runs import Run
@@ -148,6 +149,7 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
             marks = [part.mark for part in unseen]
             staging_state.expect(build, contract.table, fingerprint, marks)
         build.execute("commit")
+    reach("build.prepared")
 
 
 def _drop_changed_seeds(settings: Settings, build: "DuckDBPyConnection") -> None:
@@ -179,6 +181,7 @@ def name_snapshot(settings: Settings, snapshot_id: str, run: Run, created_at: da
             "insert into meta.next_snapshot values (?, ?, ?, ?)",
             [snapshot_id, run.run_id, *(i.astimezone(UTC).replace(tzinfo=None) for i in instants)],
         )
+    reach("build.snapshot_named")
 
 
 def record_staged(settings: Settings, tables: Iterable[str]) -> None:
@@ -191,6 +194,7 @@ def record_staged(settings: Settings, tables: Iterable[str]) -> None:
         build.execute("begin")
         staging_state.record(build, tables)
         build.execute("commit")
+    reach("build.staging_recorded")
 
 
 def forget_staging(settings: Settings, tables: Iterable[str] | None = None) -> None:
@@ -202,6 +206,7 @@ def forget_staging(settings: Settings, tables: Iterable[str] | None = None) -> N
         build.execute("create schema if not exists meta")
         staging_state.create(build)
         staging_state.forget(build, tables)
+    reach("build.staging_forgotten")
 
 
 def list_unstaged(settings: Settings) -> list[str]:

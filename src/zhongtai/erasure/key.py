@@ -12,6 +12,7 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
+from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
 from zhongtai.settings import Settings
 
@@ -68,6 +69,7 @@ def draw_key(settings: Settings) -> Key:
             return read_key(settings)
         finally:
             staged.unlink()
+        reach("erase.key_drawn")
     return read_key(settings)
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import psycopg
 
+from zhongtai.crash_points import reach
 from zhongtai.landing import LandedFile, LandingZone
 from zhongtai.settings import Settings
 
@@ -47,6 +48,7 @@ def remove_named(settings: Settings, connection: psycopg.Connection) -> list[str
     """
     for source, entity, _, sha256, *_ in connection.execute(_NAMED).fetchall():
         shutil.rmtree(settings.path("archive", source, entity, sha256), ignore_errors=True)
+        reach("erase.archive_removed")
     found = list_named(settings, connection)
     if not is_ours(settings):
         return sorted(file.label for file in found)
@@ -54,4 +56,5 @@ def remove_named(settings: Settings, connection: psycopg.Connection) -> list[str
     for file in found:
         if zone.stat(file) == file:
             zone.remove(file)
+            reach("erase.landed_removed")
     return []

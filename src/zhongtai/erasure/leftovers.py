@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from zhongtai.crash_points import reach
 from zhongtai.erasure.naming import ANYTHING
 from zhongtai.erasure.texts import list_words, list_words_of
 from zhongtai.ingest.rules import literal
@@ -60,6 +61,7 @@ def remove_leftovers(
     destinations = list_destinations(connection, found.exports)
     for file in (*found.exports, *found.pages):
         file.unlink()
+        reach("erase.leftover_removed")
     sought = list_sought(duck)
     for file in found.logs:
         _cut_lines(file, sought)
@@ -114,3 +116,4 @@ def _cut_lines(file: Path, sought: set[str]) -> None:
     with file.open("r+", encoding="utf-8") as opened:
         opened.writelines(line for line in lines if sought.isdisjoint(list_words_of(line)))
         opened.truncate()
+    reach("erase.log_cut")

@@ -4,6 +4,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zhongtai.crash_points import reach
 from zhongtai.erasure.selection import erased_condition, write_ids
 from zhongtai.ingest.rules import literal
 from zhongtai.publish.folders import sync
@@ -101,5 +102,7 @@ def _write(duck: "DuckDBPyConnection", file: Path, query: str) -> None:
     )
     staged.chmod(0o600)
     sync(staged)
+    reach("erase.map_written")
     staged.replace(file)
     sync(file.parent)
+    reach("erase.map_replaced")

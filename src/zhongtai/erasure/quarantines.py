@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from zhongtai.contracts import Contract
+from zhongtai.crash_points import reach
 from zhongtai.erasure.leftovers import list_sought
 from zhongtai.erasure.matching import wanted_rows_sql
 from zhongtai.erasure.naming import ANYTHING, list_namings, tokens_sql
@@ -108,6 +109,7 @@ class Quarantine:
         staged = _staged(file)
         staged.touch(mode=0o600)
         pq.write_table(left, staged, compression="zstd")
+        reach("erase.rows_staged")
         with self.connection.transaction():
             self._count_rules(delivery, taken, "rows")
             self._count_rules(delivery, taken.filter(replayed), "replayed_rows")
@@ -121,6 +123,7 @@ class Quarantine:
                 "insert into erasure.staged_files values (%s) on conflict do nothing",
                 [self._relative(file)],
             )
+        reach("erase.rows_counted")
         self._show(file)
 
     def _replayed(self, delivery: "_Delivery") -> pa.Array:
@@ -152,11 +155,13 @@ class Quarantine:
                 " on conflict (delivery_id) do update set is_dropped = true",
                 [delivery.id],
             )
+        reach("erase.file_counted")
 
     def _remove_dropped(self, contract: Contract) -> None:
         condition = "delivery_id in (select delivery_id from erasure.named_files where is_dropped)"
         for delivery in self._list(contract, condition):
             shutil.rmtree(self._kept(contract, delivery).parent, ignore_errors=True)
+            reach("erase.file_dropped")
 
     def _finish_staged(self, contract: Contract) -> None:
         """Put staged files whose counts are committed in place; remove any other."""
@@ -170,6 +175,7 @@ class Quarantine:
                 self._show(file)
             else:
                 staged.unlink()
+                reach("erase.staged_removed")
 
     def _show(self, file: Path) -> None:
         place_file(_staged(file), file)

@@ -16,6 +16,7 @@ import psycopg
 import pyarrow as pa
 
 from zhongtai.contracts import Contract
+from zhongtai.crash_points import reach
 from zhongtai.erasure.matching import WANTED_SCHEMA, named_sql, select_left, wanted_rows_sql
 from zhongtai.erasure.naming import list_namings
 from zhongtai.ingest.parts import Lake, part_schema
@@ -147,6 +148,7 @@ class RawZone:
                 _replace_part(self.connection, parts[number], part)
             for delivery, change in self._changes(contract, parts, now, before, after).items():
                 change.record(self.connection, delivery)
+        reach("erase.parts_replaced")
 
     def _rewrite(self, contract: Contract, part: "_Part", number: int, mark: int) -> "_Part":
         """Write what is left of a part to its new place."""
@@ -165,6 +167,7 @@ class RawZone:
         ).fetchone()
         path = _path_without(part.path, mark)
         self.lake.place(file, path)
+        reach("erase.part_placed")
         return _Part(path, part.delivery_id, int(row[0]) if row else 0)
 
     def _mark_keys(self, parts: list["_Part"]) -> None:

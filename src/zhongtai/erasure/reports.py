@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from zhongtai.crash_points import reach
 from zhongtai.erasure.key import FOLDER, Key, read_key
 from zhongtai.erasure.tombstones import Erasure
 from zhongtai.ingest.parts import place_file
@@ -49,6 +50,7 @@ def write_report(settings: Settings, erasures: Sequence[Erasure], removal: Remov
     staged.touch(mode=0o600)
     staged.write_text(json.dumps(signed, ensure_ascii=False, indent=1), "utf-8")
     place_file(staged, file)
+    reach("erase.report_written")
     return file
 
 

@@ -7,6 +7,7 @@ from datetime import datetime
 import psycopg
 import pyarrow as pa
 
+from zhongtai.crash_points import reach
 from zhongtai.erasure.matching import WANTED_SCHEMA
 from zhongtai.erasure.naming import record_kind
 from zhongtai.erasure.persons import find_person, list_values
@@ -87,6 +88,7 @@ def record_open(connection: psycopg.Connection, left: Sequence[OpenRequest]) -> 
                     request.requested_at,
                 ],
             )
+    reach("erase.requests_recorded")
 
 
 def list_recorded(connection: psycopg.Connection) -> list[OpenRequest]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import psycopg
 
+from zhongtai.crash_points import reach
 from zhongtai.erasure.selection import erased_condition, write_ids
 from zhongtai.publish import duckdb_store, folders, parquet_store, postgres_store
 from zhongtai.publish.content import (
@@ -99,8 +100,10 @@ class Snapshots:
                 self.duck.execute("detach remaining")
         staged.chmod(duckdb_store.FILE_MODES[STORE])
         folders.sync(staged)
+        reach("erase.snapshot_written")
         staged.replace(file)
         folders.sync(file.parent)
+        reach("erase.snapshot_replaced")
         return sum(gone.values())
 
     def _copy_left(self, conditions: dict[str, str]) -> None:
@@ -179,12 +182,14 @@ class Snapshots:
             "update ledger.snapshots set content_hash = %s where snapshot_id = %s",
             [manifest["content_hash"], snapshot_id],
         )
+        reach("erase.hash_recorded")
         staged = file.with_name(f"{_LEFT}{file.name}")
         staged.write_text(json.dumps(manifest, ensure_ascii=False, indent=1), "utf-8")
         staged.chmod(0o444)
         folders.sync(staged)
         staged.replace(file)
         folders.sync(file.parent)
+        reach("erase.manifest_replaced")
 
 
 @contextmanager
@@ -226,6 +231,7 @@ def _rewrite_parquet(engine: "DuckDBPyConnection", table: PublishedTable, file: 
     folders.sync(staged)
     staged.replace(file)
     folders.sync(file.parent)
+    reach("erase.parquet_replaced")
 
 
 def _describe(file: Path, found: TableHash) -> dict[str, object]:

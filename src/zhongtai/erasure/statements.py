@@ -4,6 +4,8 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from zhongtai.crash_points import reach
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -32,7 +34,9 @@ def count_statements(connection: psycopg.Connection, duck: "DuckDBPyConnection")
 def erase_statements(connection: psycopg.Connection, duck: "DuckDBPyConnection") -> tuple[int, int]:
     """Delete decisions and statements about tags; returns how many of each. May be repeated."""
     with connection.transaction():
-        return _delete(connection, duck)
+        gone = _delete(connection, duck)
+    reach("erase.statements_deleted")
+    return gone
 
 
 def _delete(connection: psycopg.Connection, duck: "DuckDBPyConnection") -> tuple[int, int]:

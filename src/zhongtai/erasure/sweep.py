@@ -11,6 +11,7 @@ import psycopg
 import pyarrow as pa
 
 from zhongtai.contracts import Contracts
+from zhongtai.crash_points import reach
 from zhongtai.erasure import tombstones
 from zhongtai.erasure.cleaning import clean_database
 from zhongtai.erasure.landed import list_named, remove_named
@@ -123,6 +124,7 @@ class Sweep:
         folder = self.settings.warehouse_file.parent
         for file in folder.glob(f"{self.settings.warehouse_file.name}*"):
             file.unlink()
+        reach("erase.working_file_removed")
 
 
 @contextmanager
@@ -164,6 +166,7 @@ def complete_erasures(
         removal = sweep.erase(opened[-1].number, run_id, progress)
     progress("erase: database")
     removal.is_log_clean = clean_database(settings, connection)
+    reach("erase.database_cleaned")
     write_report(settings, opened, removal)
     for erasure in opened:
         tombstones.finish(settings, connection, erasure)

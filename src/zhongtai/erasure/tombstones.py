@@ -16,6 +16,7 @@ import psycopg
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from zhongtai.crash_points import reach
 from zhongtai.erasure.key import FOLDER, Key, draw_key, mac_sql, read_key
 from zhongtai.erasure.matching import TOMBSTONES_SCHEMA, Suppressor
 from zhongtai.ingest.parts import place_file
@@ -79,15 +80,18 @@ def record_erasure(  # noqa: PLR0913  # what an erasure consists of
     erasure_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     macs = _make_macs(duck, draw_key(settings), values)
     _write(settings, _OPEN, erasure_id, values, {"one_ids": one_ids})
+    reach("erase.values_written")
     facts = {"asked_by": asked_by, "author": author, "reason": reason}
     tombstones = pa.table({"mac": macs})
     moment = erased_until.astimezone(UTC).isoformat()
     _write(settings, _TOMBSTONES, erasure_id, tombstones, {**facts, "erased_until": moment})
+    reach("erase.tombstones_written")
     with connection.transaction():
         _insert(connection, erasure_id, facts, moment, macs.to_pylist())
         connection.execute(
             "update erasure.erasures set run_id = %s where erasure_id = %s", [run_id, erasure_id]
         )
+    reach("erase.recorded")
     return find(connection, erasure_id)
 
 
@@ -104,6 +108,7 @@ def take_back_lost(settings: Settings, connection: psycopg.Connection) -> list[s
         facts = _facts(table)
         with connection.transaction():
             _insert(connection, erasure_id, facts, facts["erased_until"], table["mac"].to_pylist())
+        reach("erase.lost_recorded")
     return lost
 
 
@@ -140,11 +145,13 @@ def read_macs(settings: Settings, erasure: Erasure) -> list[str]:
 def finish(settings: Settings, connection: psycopg.Connection, erasure: Erasure) -> None:
     """Forget what sources called the person; the last step of an erasure."""
     _file(settings, _OPEN, erasure.erasure_id).unlink(missing_ok=True)
+    reach("erase.values_removed")
     connection.execute(
         "update erasure.erasures set finished_at = coalesce(finished_at, clock_timestamp())"
         " where erasure_id = %s",
         [erasure.erasure_id],
     )
+    reach("erase.finished")
 
 
 def _make_macs(duck: "DuckDBPyConnection", key: Key, values: pa.Table) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from zhongtai.crash_points import reach
 from zhongtai.database import connect
 from zhongtai.errors import ZhongtaiError
 from zhongtai.identity.declaration import load_declaration
@@ -189,6 +190,7 @@ def write_state(
         )
         file.chmod(0o600)
         _sync(file)
+        reach("publish.identity_file")
     about = recall(connection)
     if about:
         file = partial / _RESOLUTION
@@ -196,8 +198,10 @@ def write_state(
         file.chmod(0o600)
         _sync(file)
     shutil.rmtree(folder, ignore_errors=True)
+    reach("publish.identity_replaced")
     partial.rename(folder)
     _sync(folder.parent)
+    reach("publish.identity_kept")
 
 
 def _columns(stem: str) -> str:

@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 from zhongtai.contracts import Contract
+from zhongtai.crash_points import reach
 from zhongtai.ingest.parts import place_file
 from zhongtai.landing import LandedFile, LandingZone
 from zhongtai.settings import Settings
@@ -42,4 +43,6 @@ def move_to_archive(
         with zone.open(file) as opened, copy.open("wb") as written:
             shutil.copyfileobj(opened, written, _BLOCK)
         place_file(copy, target)
+    reach("land.archived")
     zone.remove(file)
+    reach("land.landing_removed")

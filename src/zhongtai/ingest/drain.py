@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zhongtai.contracts import Contracts
+from zhongtai.crash_points import reach
 from zhongtai.database import advisory_lock, connect
 from zhongtai.ingest.archive import move_to_archive
 from zhongtai.ingest.judgement import Bench, FileChanged, Judgement, judge
@@ -252,3 +253,4 @@ def _tidy(judgement: Judgement) -> None:
     for file in (judgement.local, judgement.part, judgement.rows_file):
         if file:
             file.unlink(missing_ok=True)
+    reach("land.tidied")

@@ -16,6 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongtai.contracts import Contract
+from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
 from zhongtai.ingest.parts import PartWriter
 from zhongtai.ingest.rules import RowRules, TagIds, Vocabulary
@@ -102,9 +103,11 @@ def judge(bench: Bench, delivery: Delivery) -> Judgement:
     """
     discovered_at = datetime.now(UTC)
     local, sha256 = fetch(bench, delivery)
+    reach("land.fetched")
     judgement = Judgement(delivery, sha256, discovered_at, local)
     try:
         judge_content(bench, judgement)
+        reach("land.part_written")
         if judgement.is_whole and local.is_symlink():
             # what is kept must be what was judged, so the copy is made before the last look
             copy = local.with_name(f"{local.name}.copy")

@@ -13,6 +13,7 @@ from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
 from zhongtai.contracts import Contract
+from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
 from zhongtai.settings import Settings
 
@@ -152,6 +153,7 @@ class Lake:
         orphans = [part for part in self.list_parts(contract) if part not in known]
         for part in orphans:
             self.files.rm(f"{self._root}/{part}")
+            reach("ledger.orphan_removed")
         return len(orphans)
 
 
@@ -184,9 +186,12 @@ def place_file(file: Path, target: Path, *, folder_mode: int = 0o755) -> None:
         file = beside
     with file.open("rb") as opened:
         os.fsync(opened.fileno())
+    reach("file.synced")
     file.replace(target)
+    reach("file.renamed")
     folder = os.open(target.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+    reach("file.placed")

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from zhongtai.contracts import Contract
+from zhongtai.crash_points import reach
 from zhongtai.database import advisory_lock
 from zhongtai.ingest.judgement import Judgement
 from zhongtai.ingest.keys import count_new_keys
@@ -70,7 +71,10 @@ class Settlement:
                 with self.connection.transaction():
                     entry = self._entry(contract, judgement, loaded)
                     self.place(judgement, entry)
+                    reach("ledger.files_placed")
                     record(self.connection, entry, contract, self.run)
+                    reach("ledger.recorded")
+                reach("ledger.committed")
                 entries.append(entry)
             return entries
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from zhongtai.crash_points import reach
 from zhongtai.settings import Settings
 
 _PREFIX = "ingest-"
@@ -28,6 +29,7 @@ def open_workspace(settings: Settings) -> Iterator[Path]:
         folder.mkdir(mode=0o700)
         owned = (folder / "lock").open("w")
         fcntl.flock(owned, fcntl.LOCK_EX)
+    reach("land.workspace_opened")
     try:
         yield folder
     finally:
@@ -47,3 +49,4 @@ def _remove_abandoned(parent: Path) -> None:
             except BlockingIOError:
                 continue
             shutil.rmtree(folder, ignore_errors=True)
+            reach("land.workspace_abandoned")

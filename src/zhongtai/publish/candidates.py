@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
 from zhongtai.publish.content import TableHash, snapshot_hash
 
@@ -70,13 +71,16 @@ def seal_candidate(
             candidate.inputs_at,
         ],
     )
+    reach("build.candidate_recorded")
     discard_candidate(warehouse)
     warehouse.execute(
         "create table meta.candidate as select cast(? as varchar) as snapshot_id,"
         " cast(? as varchar) as run_id",
         [candidate.snapshot_id, candidate.run_id],
     )
+    reach("build.candidate_sealed")
     warehouse.execute("checkpoint")
+    reach("build.checkpointed")
 
 
 def sealed_snapshot_id(warehouse: "DuckDBPyConnection") -> str | None:
@@ -136,6 +140,7 @@ def record_content(
             candidate.snapshot_id,
         ],
     )
+    reach("check.content_recorded")
 
 
 def record_verdict(

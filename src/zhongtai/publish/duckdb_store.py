@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
 from zhongtai.publish import folders
 from zhongtai.publish.candidates import Candidate, require_sealed
@@ -102,6 +103,7 @@ def stage(settings: Settings, candidate: Candidate) -> tuple[PublishedTable, ...
             for leftover in (file, file.with_name(file.name + ".wal")):
                 leftover.unlink(missing_ok=True)
             _write(engine, file, [t for t in tables if t.store == store], candidate)
+            reach("publish.duckdb_written")
             if file.with_name(file.name + ".wal").exists():
                 raise ZhongtaiError(
                     f"{file.name} still has a write-ahead log after its checkpoint",
@@ -109,6 +111,7 @@ def stage(settings: Settings, candidate: Candidate) -> tuple[PublishedTable, ...
                 )
             file.chmod(FILE_MODES[store])
             folders.sync(file)
+            reach("publish.duckdb_staged")
     return tables
 
 
@@ -138,6 +141,7 @@ def _write(
                         f"comment on column {target}.{quoted(column.name)}"
                         f" is {literal(column.comment)}"
                     )
+            reach("publish.duckdb_table")
         engine.execute("checkpoint target")
     finally:
         engine.execute("detach target")

@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+from zhongtai.crash_points import reach
 from zhongtai.settings import Settings
 
 STAGED = ".staged-"
@@ -34,6 +35,7 @@ def reveal(staged: Path, final: Path) -> None:
     if staged.exists():
         staged.rename(final)
         sync(final.parent)
+        reach("publish.revealed")
 
 
 def point(link: Path, target: str) -> bool:
@@ -43,8 +45,10 @@ def point(link: Path, target: str) -> bool:
     fresh = link.with_name(f".{link.name}.new")
     fresh.unlink(missing_ok=True)
     fresh.symlink_to(target)
+    reach("publish.link_made")
     fresh.replace(link)
     sync(link.parent)
+    reach("publish.link_swapped")
     return True
 
 
@@ -54,3 +58,4 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink(missing_ok=True)
+    reach("clean_up.file_removed")

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
 from zhongtai.publish import folders
 from zhongtai.publish.candidates import Candidate
@@ -56,10 +57,12 @@ def stage(
             )
         file.chmod(FILE_MODES[table.store])
         folders.sync(file)
+        reach("publish.parquet_table")
         entries.append(_describe(table, file, candidate.tables[table.label]))
     _write_manifest(folder / MANIFEST, candidate, entries)
     for place in (*(folder / store for store in STORES), folder):
         folders.sync(place)
+    reach("publish.parquet_staged")
 
 
 def _describe(table: PublishedTable, file: Path, table_hash: TableHash) -> dict[str, object]:

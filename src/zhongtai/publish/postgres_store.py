@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import psycopg
 from psycopg import errors, sql
 
+from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
 from zhongtai.publish.candidates import Candidate
 from zhongtai.publish.content import (
@@ -78,8 +79,11 @@ def stage(
         )
     for table in tables:
         _prepare_parent(connection, table)
+        reach("publish.parent_ready")
         with connection.transaction():
             _load_part(connection, engine, table, candidate)
+            reach("publish.part_attached")
+        reach("publish.part_committed")
 
 
 def _prepare_parent(connection: psycopg.Connection, table: PublishedTable) -> None:
@@ -157,7 +161,9 @@ def _fill_part(
             part, key, value, key, value
         )
     )
+    reach("publish.part_created")
     _copy(connection, engine, table, part)
+    reach("publish.part_copied")
     row = connection.execute(
         postgres_hash_query(table, f"{quoted(schema)}.{quoted(name)}").encode()
     ).fetchone()
@@ -202,6 +208,7 @@ def replace_part(
         # what a crash left behind
         connection.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(schema, new)))
         _fill_part(connection, engine, table, (snapshot_id, new), expected)
+    reach("erase.part_filled")
 
     def swap() -> None:
         parent, part = sql.Identifier(schema, table.name), sql.Identifier(schema, old)
@@ -215,6 +222,7 @@ def replace_part(
         )
 
     retry_locked(connection, swap, f"replacing a partition of {table.label}")
+    reach("erase.part_swapped")
 
 
 def _copy(
@@ -323,6 +331,7 @@ def move_pointer(
             " values (%s, %s, %s)",
             [snapshot_id, previous, because],
         )
+        reach("publish.pointer_moved")
 
 
 def drop(connection: psycopg.Connection, snapshot_id: str) -> bool:
@@ -338,6 +347,7 @@ def drop(connection: psycopg.Connection, snapshot_id: str) -> bool:
         ).fetchall():
             schema = data_schema(store)
             _detach(connection, schema, table, part)
+            reach("clean_up.part_detached")
             with connection.transaction():
                 connection.execute(
                     sql.SQL("drop table if exists {}").format(sql.Identifier(schema, part))
@@ -346,6 +356,7 @@ def drop(connection: psycopg.Connection, snapshot_id: str) -> bool:
                     "delete from publication.parts where store = %s and part_name = %s",
                     [store, part],
                 )
+            reach("clean_up.part_dropped")
     except errors.LockNotAvailable:
         return False
     finally:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 
+from zhongtai.crash_points import reach
 from zhongtai.database import ADVISORY_LOCKS
 from zhongtai.errors import ZhongtaiError
 from zhongtai.publish import (
@@ -156,18 +157,22 @@ def _flip_postgres(
 ) -> None:
     def flip() -> None:
         postgres_views.update_views(connection, tables)
+        reach("publish.views_updated")
         snapshots.set_state(connection, candidate.snapshot_id, "flipped_postgres")
         postgres_store.move_pointer(
             connection, candidate.snapshot_id, previous, candidate.because or "publish"
         )
 
     postgres_store.retry_locked(connection, flip, "changing the views")
+    reach("publish.flipped")
 
 
 def _finish(settings: Settings, connection: psycopg.Connection, snapshot_id: str) -> None:
     """Everything after the point of no return; may be repeated."""
     duckdb_store.flip(settings, snapshot_id)
+    reach("publish.duckdb_flipped")
     parquet_store.flip(settings, snapshot_id)
+    reach("publish.parquet_flipped")
     snapshots.set_current(connection, snapshot_id)
 
 
@@ -182,6 +187,7 @@ def recover(settings: Settings, connection: psycopg.Connection) -> list[str]:
         if row.state in snapshots.UNFINISHED and row.snapshot_id != current:
             _drop_everywhere(settings, connection, row.snapshot_id)
             snapshots.set_state(connection, row.snapshot_id, "abandoned")
+            reach("clean_up.abandoned")
             done.append(f"dropped the unfinished snapshot {row.snapshot_id}")
     if current is not None:
         done += _finish_current(settings, connection, current)
@@ -204,6 +210,7 @@ def _drop_everywhere(settings: Settings, connection: psycopg.Connection, snapsho
     postgres_store.drop(connection, snapshot_id)
     for kept in (("identity",), ("published", "bitmaps")):
         shutil.rmtree(settings.path(*kept, snapshot_id), ignore_errors=True)
+    reach("clean_up.snapshot_dropped")
 
 
 def rollback_to(settings: Settings, connection: psycopg.Connection, snapshot_id: str) -> None:
@@ -223,6 +230,7 @@ def rollback_to(settings: Settings, connection: psycopg.Connection, snapshot_id:
         if snapshot_id == previous:
             return
         postgres_store.move_pointer(connection, snapshot_id, previous, f"rollback from {previous}")
+        reach("rollback.pointer_moved")
         _finish(settings, connection, snapshot_id)
 
 

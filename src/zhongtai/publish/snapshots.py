@@ -8,6 +8,7 @@ from datetime import datetime
 
 import psycopg
 
+from zhongtai.crash_points import reach
 from zhongtai.publish.candidates import Candidate
 
 UNFINISHED = ("staging", "staged", "flipped_postgres")
@@ -77,6 +78,7 @@ def record(
             candidate.inputs_at,
         ],
     )
+    reach("publish.state_recorded")
 
 
 def set_state(connection: psycopg.Connection, snapshot_id: str, state: str) -> None:
@@ -84,6 +86,7 @@ def set_state(connection: psycopg.Connection, snapshot_id: str, state: str) -> N
     connection.execute(
         "update ledger.snapshots set state = %s where snapshot_id = %s", [state, snapshot_id]
     )
+    reach("publish.state_set")
 
 
 def set_current(connection: psycopg.Connection, snapshot_id: str) -> None:
@@ -100,6 +103,7 @@ def set_current(connection: psycopg.Connection, snapshot_id: str) -> None:
             " where snapshot_id = %s and state <> 'published'",
             [snapshot_id],
         )
+    reach("publish.current_set")
 
 
 def kept_snapshots(connection: psycopg.Connection, keep: int) -> list[str]:

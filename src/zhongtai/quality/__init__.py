@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from zhongtai.crash_points import reach
 from zhongtai.database import connect
 from zhongtai.quality import balance, drift, privacy, reconciliation
 from zhongtai.quality.page import write_page
@@ -158,6 +159,7 @@ def _record_results(
                     one.because,
                 ],
             )  # fmt: skip
+    reach("check.results_recorded")
 
 
 def _fresh_folder(settings: Settings, run_id: str) -> Path:
@@ -171,4 +173,5 @@ def _fresh_folder(settings: Settings, run_id: str) -> Path:
     for old in others[: max(0, len(others) - _KEPT_PAGES + 1)]:
         shutil.rmtree(old)
     folder.mkdir()
+    reach("check.page_cleared")
     return folder

@@ -21,6 +21,7 @@ import pyarrow.parquet as pq
 from psycopg.rows import class_row
 
 from zhongtai.contracts import Contract, Contracts
+from zhongtai.crash_points import reach
 from zhongtai.database import connect
 from zhongtai.erasure.tombstones import load_suppressor
 from zhongtai.ingest.archive import archived_file
@@ -165,11 +166,14 @@ class _Replayer:
         with self._connection.transaction():
             self._settlement.place(judgement, entry)
             record_replayed_file(self._connection, entry, contract, self._settlement.run)
+            reach("ledger.replay_recorded")
+        reach("ledger.replay_committed")
         self._report.files_loaded += 1
         self._report.rows_loaded += entry.counts.loaded
         self._report.rows_duplicate += entry.counts.duplicate
         self._report.entities[contract.name] += entry.counts.loaded
         shutil.rmtree(kept.parent, ignore_errors=True)
+        reach("ledger.replayed_file_removed")
 
     def _replay_rows(self, contract: Contract, candidate: _Candidate, rule: str | None) -> None:
         rows = self._remaining(candidate)
@@ -198,6 +202,8 @@ class _Replayer:
             record_replayed_rows(connection, delivery, loaded, duplicate, run)
             for rule, count in rules.items():
                 record_replayed_rule(connection, delivery, "row", rule, count)
+            reach("ledger.replay_recorded")
+        reach("ledger.replay_committed")
         self._report.rows_loaded += loaded
         self._report.rows_duplicate += duplicate
         self._report.entities[contract.name] += loaded

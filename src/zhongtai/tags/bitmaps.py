@@ -20,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
 from zhongtai.publish.content import literal
 from zhongtai.settings import Settings
@@ -230,6 +231,7 @@ def ready_bitmaps(settings: Settings, snapshot_id: str) -> Bitmaps:
 def drop_bitmaps(settings: Settings, snapshot_id: str) -> None:
     """Delete the bitmaps of a snapshot; the numbers of persons stay."""
     shutil.rmtree(bitmap_folder(settings, snapshot_id), ignore_errors=True)
+    reach("clean_up.bitmaps_dropped")
 
 
 @contextmanager
@@ -259,6 +261,7 @@ def _write(settings: Settings, file: Path, folder: Path) -> None:
             _write_values(engine, describe_columns(engine), staged)
             _write_persons(engine, staged / _PERSONS)
         staged.rename(folder)
+        reach("publish.bitmaps_ready")
     finally:
         shutil.rmtree(staged, ignore_errors=True)
 
@@ -289,6 +292,7 @@ def _number_persons(engine: "DuckDBPyConnection", file: Path) -> None:
         " (format parquet, compression zstd, row_group_size 30720, use_tmp_file false)"
     )
     fresh.replace(file)
+    reach("publish.bitmap_numbers")
 
 
 def _write_persons(engine: "DuckDBPyConnection", file: Path) -> None:
