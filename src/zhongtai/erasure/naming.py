@@ -131,10 +131,15 @@ def _name_in(contract: Contract, column: Column) -> list[Naming]:
     return _name_by_kind(contract, column, kind) if kind else []
 
 
+def _field_sql(cell: str, path: str) -> str:
+    """SQL: a field of a cell that holds a JSON object, NULL where it holds anything else."""
+    return f"json_extract_string(try_cast({cell} as json), {literal(path)})"
+
+
 def _name_typed(column: Column) -> Naming:
     """The number that was typed into a form, perhaps for somebody else."""
     cell = quoted(column.delivered)
-    typed = f"json_extract_string({cell}, '$.mobile')"
+    typed = _field_sql(cell, "$.mobile")
     cells = ((column.delivered, f"replace({cell}, {typed}, '')"),)
     return Naming("mobile", spell_sql("mobile", typed), cells)
 
@@ -202,7 +207,7 @@ def _name_actors(contract: Contract) -> list[Naming]:
         for kind in ("login_id", "anonymous_id", "openid")
     ]
     for kind in ("login_id", "anonymous_id", "mobile", "email"):
-        told = f"json_extract_string({known}, '$.\"$identity_{kind}\"')"
+        told = _field_sql(known, f'$."$identity_{kind}"')
         found.append(Naming(kind, spell_sql(kind, told)))
     # the key of an openid holds the app
     for kind, pattern in (("openid", '[^"]+_openid'), ("unionid", "mp_unionid")):

@@ -104,7 +104,8 @@ def _read(opened: IO[bytes]) -> Iterator[bytes]:
     size = 0
     while size < _MOST_UNPACKED:
         try:
-            block = opened.read(_BLOCK)
+            # one read at a time: of a stream that breaks off, what came before it is kept
+            block = opened.read1(_BLOCK)  # type: ignore[attr-defined]
         except (EOFError, OSError, zlib.error, zipfile.BadZipFile):
             return
         if not block:
