@@ -312,3 +312,15 @@ def test_a_foreign_dialect_is_taken_from_the_contract(tmp_path: Path) -> None:
     contract = make_contract(LEADS, dialect=Dialect(delimiter="|", quotechar="'"))
     data = (HEADER + "1,'a,b',138\n").replace(",", "|").replace("a|b", "a|,b")
     assert read_bytes(contract, tmp_path, data.encode("gb18030")).column("客户姓名") == ["a|,b"]
+
+
+@pytest.mark.parametrize("left", [0, 12, 20])
+def test_a_gzip_file_that_breaks_off_before_its_header_is_rejected(
+    tmp_path: Path, left: int
+) -> None:
+    path = tmp_path / "leads.csv.gz"
+    path.write_bytes(gzip.compress(HEADER.encode())[:left] or gzip.compress(b"")[:10])
+    assert count_rows(leads(), path) == 0
+    with pytest.raises(FileRejected) as rejected:
+        open_reader(leads(), path)
+    assert rejected.value.rule == "truncated"

@@ -50,7 +50,10 @@ def count_rows(contract: Contract, path: Path) -> int:
     kind = sniff_kind(path)
     if kind != "text":
         return count_sheets(contract, path)
-    layout = find_layout(contract, path)
+    try:
+        layout = find_layout(contract, path)
+    except StreamError:
+        return 0
     return 0 if layout is None else _DelimitedCount(contract, layout).count(path)
 
 

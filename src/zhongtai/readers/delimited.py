@@ -44,7 +44,10 @@ class DelimitedReader:
         self.notes: list[Note] = []
         self._path = path
         self._rejects = Rejects()
-        self._layout = find_layout(contract, path)
+        try:
+            self._layout = find_layout(contract, path)
+        except StreamError as error:
+            raise FileRejected(error.rule, error.reason) from error
         self._header = self._check_layout()
         self._totals = 0
 

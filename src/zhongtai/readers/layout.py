@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zhongtai.contracts import Contract
-from zhongtai.readers.bytestream import StreamError
 from zhongtai.readers.encoding import Encoding, decide_encoding, read_text
 from zhongtai.readers.header import BLANK_CHARACTERS, HEADER_SEARCH_ROWS, find_header
 
@@ -34,6 +33,7 @@ def find_layout(contract: Contract, path: Path) -> Layout | None:
     """Where the header is and what separates its names; None for a file without any record.
 
     A layout without a recognised header has an empty `record`; its first line is then skipped.
+    Raises StreamError where the stream breaks off before the first record.
     """
     encoding = decide_encoding(path, contract.encodings)
     text = _head(path, encoding)
@@ -53,11 +53,8 @@ def find_layout(contract: Contract, path: Path) -> Layout | None:
 
 def _head(path: Path, encoding: Encoding) -> str:
     """The beginning of the text."""
-    try:
-        for lines in read_text(path, encoding, returns=True):
-            return lines.data[:_HEAD_BYTES].decode("utf-8", "ignore")
-    except StreamError:
-        return ""
+    for lines in read_text(path, encoding, returns=True):
+        return lines.data[:_HEAD_BYTES].decode("utf-8", "ignore")
     return ""
 
 
