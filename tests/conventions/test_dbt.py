@@ -131,7 +131,7 @@ def test_macros_are_one_to_a_file() -> None:
         names = re.findall(r"{%-?\s*macro\s+(\w+)", path.read_text("utf-8"))
         public = [name for name in names if not re.match(r"(default|duckdb|spark)__|_", name)]
         # a file without one of its own takes the place of what dbt has for an engine
-        instead = [name.split("__", 1)[1] for name in names] if not public else public
+        instead = public or [name.split("__", 1)[1] for name in names]
         assert instead == [path.stem], f"{path.name} defines {names}"
 
 
