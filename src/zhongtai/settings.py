@@ -48,6 +48,9 @@ class Settings(BaseSettings):
         True, description="Compute tags anew only of persons of whom something changed"
     )
     keep_snapshots: PositiveInt = Field(3, description="Published snapshots kept for rollback")
+    keep_history_days: PositiveInt = Field(
+        90, description="How long logs and what the ledger tells of models and idle runs are kept"
+    )
     stable_seconds: int | None = Field(
         None, ge=0, description="Overrides how long a file of a 'stable' entity must be unchanged"
     )

@@ -14,6 +14,7 @@ import psycopg
 from zhongtai.crash_points import reach
 from zhongtai.database import ADVISORY_LOCKS
 from zhongtai.errors import ZhongtaiError
+from zhongtai.housekeeping import tidy
 from zhongtai.publish import (
     duckdb_store,
     parquet_store,
@@ -125,6 +126,7 @@ def publish_candidate(
             raise
         _finish(settings, connection, candidate.snapshot_id)
         collect_garbage(settings, connection)
+        tidy(settings, connection)
     return candidate.snapshot_id
 
 

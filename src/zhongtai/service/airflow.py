@@ -115,6 +115,7 @@ def _our_environment(settings: Settings) -> dict[str, str]:
         "POLL_SECONDS": settings.poll_seconds,
         "SWEEP_MINUTES": settings.sweep_minutes,
         "KEEP_SNAPSHOTS": settings.keep_snapshots,
+        "KEEP_HISTORY_DAYS": settings.keep_history_days,
         "STABLE_SECONDS": settings.stable_seconds,
     }
     return {f"ZHONGTAI_{name}": str(value) for name, value in given.items() if value is not None}
