@@ -39,7 +39,7 @@ test: setup ## Check format, lint and types, then run every test
 	@$(BIN)/mypy
 	@$(BIN)/sqlfmt --check --quiet dbt_project
 	@$(BIN)/pytest -q -n 2 -m 'not slow'
-	@$(BIN)/pytest -q -m slow
+	@$(BIN)/pytest -q -n 2 --dist loadfile -m slow
 
 fuzz: setup ## Compare thousands of random histories of identity with full runs
 	@ZHONGTAI_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --timeout 0 tests/unit/test_identity_increments.py

@@ -24,6 +24,7 @@ from zhongtai.warehouse import (
 SELECTORS = ("staging", "evidence", "profiles", "tags", "metrics")
 _FAILED = ("error", "fail", "runtime error", "partial success")
 _STAGING_MODEL = "model.zhongtai.stg_"
+_parsed: dict[str, Any] = {}  # the last manifest of this process, and what it was parsed from
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,8 @@ def run_dbt(
     arguments += ["--exclude-resource-type", "unit_test"]
     if full_refresh:
         arguments += ["--full-refresh"]
-    if selector != "staging":
-        # the first step left manifest.json; writing it again costs each other step a second or two
-        arguments += ["--no-write-json"]
-    result = _invoke(settings, arguments)
+    # parsing left manifest.json; writing it again costs each step a second or two
+    result = _invoke(settings, [*arguments, "--no-write-json"], _parse(settings))
     nodes = tuple(_node_result(node) for node in getattr(result.result, "results", None) or ())
     report = TransformReport(selector, time.monotonic() - started, nodes)
     _record(settings, run, report)
@@ -99,10 +98,29 @@ def parse_project(settings: Settings) -> Path:
 
     Raises ConfigurationError where the project cannot be parsed.
     """
-    result = _invoke(settings, ["parse"])
-    if not result.success:
-        raise _refusal("parse", result.exception)
+    _parse(settings)
     return settings.path("dbt", "target", "manifest.json")
+
+
+def _parse(settings: Settings) -> Any:
+    """The manifest as an object, parsed once in a process while no file of the project changes.
+
+    Reading what an earlier process parsed and looking for changes costs dbt more than a second;
+    the five steps of a run would each pay it.
+    """
+    files = (
+        file.stat().st_mtime_ns
+        for folder in ("dbt_project", "seeds")
+        for file in (settings.project_dir / folder).rglob("*")
+    )
+    target = settings.path("dbt", "target")
+    state = (settings.project_dir, target, settings.threads, sorted(files))
+    if _parsed.get("state") != state or not (target / "manifest.json").exists():
+        result = _invoke(settings, ["parse"])
+        if not result.success:
+            raise _refusal("parse", result.exception)
+        _parsed.update(state=state, manifest=result.result)
+    return _parsed["manifest"]
 
 
 def without_values(message: str) -> str:
@@ -110,8 +128,8 @@ def without_values(message: str) -> str:
     return re.sub(r"\S+@\S+|\+?\d[\d -]{5,}\d[xX]?|\b(?=\w*\d)[A-HJ-NPR-Z0-9]{17}\b", "…", message)
 
 
-def _invoke(settings: Settings, arguments: list[str]) -> Any:
-    """Run dbt and let go of the working file."""
+def _invoke(settings: Settings, arguments: list[str], manifest: Any = None) -> Any:
+    """Run dbt and let go of the working file. With a manifest it does not parse."""
     from dbt.adapters.duckdb.connections import DuckDBConnectionManager
     from dbt.cli.main import dbtRunner
 
@@ -138,7 +156,7 @@ def _invoke(settings: Settings, arguments: list[str]) -> Any:
                 stream.write(f"{event.info.ts.ToJsonString()} {without_values(event.info.msg)}\n")
 
         try:
-            return dbtRunner(callbacks=[write_log]).invoke(
+            return dbtRunner(manifest, callbacks=[write_log]).invoke(
                 [
                     *arguments,
                     *("--project-dir", str(project), "--profiles-dir", str(project)),

@@ -199,8 +199,10 @@ def _clean_errors(context: Any) -> None:
 
 
 def _url(settings: Settings) -> str:
+    from zhongtai.quality.dialect import DRIVER
+
     return (
-        f"duckdb:///{settings.warehouse_file}?access_mode=READ_ONLY"
+        f"{DRIVER}:///{settings.warehouse_file}?access_mode=READ_ONLY"
         f"&memory_limit={settings.memory_limit}&threads={settings.threads}"
     )
 
