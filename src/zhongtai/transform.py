@@ -17,6 +17,7 @@ from zhongtai.warehouse import (
     forget_staging,
     lake_protocol,
     list_unstaged,
+    needs_seeds,
     prepare,
     record_staged,
 )
@@ -67,8 +68,10 @@ def run_dbt(
         prepare(settings, load_contracts(settings.project_dir), run)
     started = time.monotonic()
     # the tests of models are of their code alone: `make test` runs them, a run need not
-    arguments = ["build", *_choose_nodes(settings, selector)]
-    arguments += ["--exclude-resource-type", "unit_test"]
+    chosen = _choose_nodes(settings, selector)
+    if not chosen:
+        return TransformReport(selector, time.monotonic() - started, ())
+    arguments = ["build", *chosen, "--exclude-resource-type", "unit_test"]
     if full_refresh:
         arguments += ["--full-refresh"]
     # parsing left manifest.json; writing it again costs each step a second or two
@@ -77,7 +80,8 @@ def run_dbt(
     report = TransformReport(selector, time.monotonic() - started, nodes)
     _record(settings, run, report)
     if selector == "staging":
-        record_staged(settings, _staged_tables(report))
+        seeds = any(node.resource_type == "seed" for node in nodes)
+        record_staged(settings, _staged_tables(report), has_seeds=seeds and not report.failed)
     if report.failed:
         raise _failure(report)
     if not result.success:
@@ -86,11 +90,12 @@ def run_dbt(
 
 
 def _choose_nodes(settings: Settings, selector: str) -> list[str]:
-    """What dbt is to build: of staging only the tables that have something to see."""
+    """What dbt is to build: of staging only what has something to see; empty where nothing has."""
     if selector != "staging":
         return ["--selector", selector]
-    models = [f"stg_{table}" for table in list_unstaged(settings)]
-    return ["--indirect-selection", "buildable", "--select", "path:../seeds", *models]
+    seeds = ["path:../seeds"] if needs_seeds(settings) else []
+    chosen = [*seeds, *(f"stg_{table}" for table in list_unstaged(settings))]
+    return ["--indirect-selection", "buildable", "--select", *chosen] if chosen else []
 
 
 def parse_project(settings: Settings) -> Path:

@@ -1,6 +1,5 @@
 """The working DuckDB file: one writer, no readers, disposable; what dbt finds in it."""
 
-import csv
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 import pyarrow as pa
 
-from zhongtai import staging_state
+from zhongtai import seed_state, staging_state
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.crash_points import reach
 from zhongtai.database import connect
@@ -131,7 +130,7 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
             _mirror(ledger, build, table)
         _write_known_values(build, contracts)
         _write_contracts(build, contracts)
-        _drop_changed_seeds(settings, build)
+        seed_state.expect(build, settings.project_dir)
         staging_state.create(build)
         for contract in contracts.values():
             fingerprint = staging_state.fingerprint(settings.project_dir, contract)
@@ -152,22 +151,6 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
     reach("build.prepared")
 
 
-def _drop_changed_seeds(settings: Settings, build: "DuckDBPyConnection") -> None:
-    """Drop the tables of seed files that have other columns by now: dbt only fills them anew."""
-    held: dict[str, list[str]] = {}
-    for table, column in build.execute(
-        "select table_name, column_name from duckdb_columns() where schema_name = 'seeds'"
-        " order by column_index"
-    ).fetchall():
-        held.setdefault(table, []).append(column)
-    for table, columns in held.items():
-        file = settings.project_dir / "seeds" / f"{table}.csv"
-        if file.exists():
-            with file.open(encoding="utf-8", newline="") as stream:
-                if next(csv.reader(stream), []) != columns:
-                    build.execute(f'drop table seeds."{table}"')
-
-
 def name_snapshot(settings: Settings, snapshot_id: str, run: Run, created_at: datetime) -> None:
     """Tell the models which snapshot they make, so that it can list itself.
 
@@ -184,15 +167,18 @@ def name_snapshot(settings: Settings, snapshot_id: str, run: Run, created_at: da
     reach("build.snapshot_named")
 
 
-def record_staged(settings: Settings, tables: Iterable[str]) -> None:
+def record_staged(settings: Settings, tables: Iterable[str], *, has_seeds: bool = False) -> None:
     """Remember that the staging models of these raw tables (`crm__leads`) have seen their parts.
 
-    Called after they were built. A crash before it is harmless: the parts are staged again, and a
-    row that is there already changes nothing.
+    `has_seeds` says that the seeds were loaded as well. Called after they were built. A crash
+    before it is harmless: the parts are staged again, and a row that is there already changes
+    nothing.
     """
     with open_build(settings) as build:
         build.execute("begin")
         staging_state.record(build, tables)
+        if has_seeds:
+            seed_state.record(build)
         build.execute("commit")
     reach("build.staging_recorded")
 
@@ -216,6 +202,12 @@ def list_unstaged(settings: Settings) -> list[str]:
     """
     with open_build(settings, read_only=True) as build:
         return staging_state.list_unstaged(build)
+
+
+def needs_seeds(settings: Settings) -> bool:
+    """Whether the seeds are to be loaded; `prepare` has told, and dropped those that are not."""
+    with open_build(settings, read_only=True) as build:
+        return not seed_state.are_loaded(build)
 
 
 def _mirror(ledger: psycopg.Connection, build: "DuckDBPyConnection", table: str) -> None:

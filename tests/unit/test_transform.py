@@ -77,6 +77,39 @@ def test_results_reach_the_ledger_and_a_second_run_stages_only_what_is_new(small
     assert rebuilt == (2,)
 
 
+def test_seeds_are_loaded_and_tested_again_only_when_they_or_their_tests_change(
+    small: Settings,
+) -> None:
+    contracts = load_contracts(small.project_dir)
+    with connect(small) as connection:
+        run = start_run(connection, "test", AS_OF)
+
+    def built() -> list[str]:
+        warehouse.prepare(small, contracts, run)
+        return [n.node for n in run_dbt(small, run, "staging").nodes]
+
+    def words() -> int:
+        with warehouse.open_build(small) as build:
+            ((found,),) = build.execute("select count(*) from seeds.null_words").fetchall()
+        return int(found)
+
+    assert "seed.zhongtai.null_words" in built()
+    before = words()
+    assert built() == []
+    seed = small.project_dir / "seeds" / "null_words.csv"
+    right = seed.read_text("utf-8")
+    first = right.splitlines()[1]
+    seed.write_text(f"{right}{first}\n", "utf-8")
+    for _ in range(2):
+        with pytest.raises(ZhongtaiError, match="null_words"):
+            built()
+    # the same files as when they were loaded well, but the table holds what came between
+    seed.write_text(right, "utf-8")
+    assert "seed.zhongtai.null_words" in built()
+    assert words() == before
+    assert built() == []
+
+
 def test_a_failed_node_is_named_without_the_value_that_broke_it(
     small: Settings, capfd: pytest.CaptureFixture[str]
 ) -> None:
