@@ -12,7 +12,10 @@ from zhongtai.contracts import Contract
 from zhongtai.crash_points import reach
 from zhongtai.errors import BalanceError
 from zhongtai.landing import Delivery, LandedFile
+from zhongtai.printable import printable
 from zhongtai.runs import Run
+
+_LONGEST_COLUMN, _LONGEST_REASON = 200, 2000
 
 Status = Literal["loaded", "duplicate", "quarantined"]
 Level = Literal["file", "row", "value"]
@@ -161,7 +164,10 @@ def _record_named(connection: psycopg.Connection, entry: Entry) -> None:
 def record_quarantine(
     connection: psycopg.Connection, delivery: str, counts: Sequence[QuarantineCount]
 ) -> None:
-    """Write what was set aside or warned about; equal rules add up."""
+    """Write what was set aside or warned about; equal rules add up.
+
+    Columns and reasons may quote names from the file: they are cut to what the index can hold.
+    """
     for count in counts:
         connection.execute(
             "insert into ledger.quarantine as q (delivery_id, level, rule, column_name, reason,"
@@ -169,8 +175,8 @@ def record_quarantine(
             " on conflict (delivery_id, level, rule, column_name)"
             " do update set rows = q.rows + excluded.rows",
             [
-                delivery, count.level, count.rule, count.column, count.reason, count.severity,
-                count.rows,
+                delivery, count.level, count.rule, printable(count.column, _LONGEST_COLUMN),
+                printable(count.reason, _LONGEST_REASON), count.severity, count.rows,
             ],
         )  # fmt: skip
 
@@ -271,6 +277,15 @@ class LandingMemory:
             if status == "quarantined" and markers[file] == marker
         }
 
+    def recorded(self, contract: Contract, labels: Collection[str]) -> set[str]:
+        """Those of the paths under which something was ever recorded."""
+        found = self._connection.execute(
+            "select distinct file from ledger.deliveries"
+            " where source = %s and entity = %s and file = any(%s)",
+            [contract.source, contract.entity, list(labels)],
+        )
+        return {row[0] for row in found}
+
     def unchanged_since(self, contract: Contract, file: LandedFile) -> datetime:
         """When the file was first seen with this size and time; remembers a new sight."""
         found = self._connection.execute(
@@ -286,16 +301,16 @@ class LandingMemory:
     def _known(
         self, contract: Contract, files: Collection[LandedFile]
     ) -> list[tuple[LandedFile, str, str]]:
-        labels = {file.label: file for file in files}
+        seen = {(file.label, file.bytes, file.modified_at): file for file in files}
         found = self._connection.execute(
             "select file, bytes, modified_at, status, marker from ledger.deliveries"
             " where source = %s and entity = %s and file = any(%s)",
-            [contract.source, contract.entity, list(labels)],
+            [contract.source, contract.entity, [file.label for file in files]],
         )
         return [
-            (file, status, marker)
+            (seen[label, size, modified_at], status, marker)
             for label, size, modified_at, status, marker in found
-            if (file := labels[label]) and (file.bytes, file.modified_at) == (size, modified_at)
+            if (label, size, modified_at) in seen
         ]
 
 

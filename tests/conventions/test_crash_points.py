@@ -17,7 +17,8 @@ LOOKED_AT = (
 # Functions that make something durable and name no point, each because of what it says.
 EXCEPTIONS = {
     "ingest/parts.py:place": "moves by place_file; on an object store the upload is the step",
-    "ingest/judgement.py:fetch": "a link in the workspace, which goes with the process",
+    "ingest/stillness.py:fetch": "a link in the workspace, which goes with the process",
+    "ingest/stillness.py:_take": "a link or copy in the workspace, which goes with the process",
     "publish/postgres_store.py:retry_locked": "its callers name what they did",
 }
 

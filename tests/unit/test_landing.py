@@ -28,6 +28,9 @@ class Nothing:
     def judged(self, *_: object) -> set[LandedFile]:
         return set()
 
+    def recorded(self, *_: object) -> set[str]:
+        return set()
+
     def unchanged_since(self, *_: object) -> datetime:
         return self.first_seen_at or datetime.now(UTC)
 

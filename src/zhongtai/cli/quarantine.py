@@ -51,12 +51,14 @@ def list_items(  # noqa: PLR0913, PLR0917  # one parameter per option
         selection = quarantine.Selection(source, entity, None, rule)
         items = quarantine.list_(settings, selection, with_warnings=warnings)
     if as_json:
-        say_json([asdict(item) for item in items])
+        say_json([{**asdict(item), "advice": item.advice} for item in items])
         return
     say_table(
         ("delivery", "file", "level", "rule", "column", "rows", "reason"),
         [(i.delivery_id, i.file, i.level, i.rule, i.column, i.rows, i.reason) for i in items],
     )
+    for broken, advice in sorted({item.rule: item.advice for item in items}.items()):
+        say(f"{broken}: {advice}")
     say(f"{sum(item.rows for item in items)} rows set aside" if items else "nothing is set aside")
 
 
@@ -85,6 +87,7 @@ def show(
     for item in files:
         if item.level == "file":
             say(f"the whole file is set aside: {item.rule}, {item.reason}")
+            say(f"  what to do: {item.advice}")
     for row in rows:
         say(f"line {row.line}: {row.rule} {row.column}: {row.reason}\n  {row.original}")
     if not rows and not files:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from zhongtai.pipeline import Outcome
 
 PANEL = "Run"
+_MOST_STRAYS = 20
 
 
 def register(app: typer.Typer) -> None:
@@ -134,6 +135,11 @@ def _say_ingested(report: "IngestReport") -> None:
         say(
             f"{len(report.waiting)} files wait for completion, {len(report.strays)} fit no contract"
         )
+    for left in (report.waiting, report.strays):
+        for stray in left[:_MOST_STRAYS]:
+            say(f"  {stray.file} {stray.reason}\n    what to do: {stray.advice}")
+        if len(left) > _MOST_STRAYS:
+            say(f"  and {len(left) - _MOST_STRAYS} more")
     if not report.deliveries:
         say("no new delivery")
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from zhongtai.contracts import Contract
 from zhongtai.crash_points import reach
 from zhongtai.ingest.parts import place_file
+from zhongtai.ingest.setaside import stored_name
 from zhongtai.landing import LandedFile, LandingZone
 from zhongtai.settings import Settings
 
@@ -15,7 +16,7 @@ _BLOCK = 8 << 20
 
 def archived_file(settings: Settings, source: str, entity: str, sha256: str, name: str) -> Path:
     """Where a file of these bytes is archived."""
-    return settings.path("archive", source, entity, sha256, name)
+    return settings.path("archive", source, entity, sha256, stored_name(name))
 
 
 def move_to_archive(

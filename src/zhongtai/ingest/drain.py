@@ -14,11 +14,12 @@ from zhongtai.contracts import Contracts
 from zhongtai.crash_points import reach
 from zhongtai.database import advisory_lock, connect
 from zhongtai.ingest.archive import move_to_archive
-from zhongtai.ingest.judgement import Bench, FileChanged, Judgement, judge
+from zhongtai.ingest.judgement import Bench, Judgement, judge
 from zhongtai.ingest.parts import Lake
 from zhongtai.ingest.report import IngestReport, Progress
 from zhongtai.ingest.rules import read_null_words, read_tag_ids
 from zhongtai.ingest.settle import Settlement
+from zhongtai.ingest.stillness import FileChanged
 from zhongtai.ingest.workspace import open_workspace
 from zhongtai.landing import Delivery, LandingZone, Stray, Survey, find_deliveries
 from zhongtai.ledger import LandingMemory
@@ -148,12 +149,19 @@ class _Drain:
         self._zone = LandingZone(settings.landing_url)
         self._memory = LandingMemory(settlement.connection)
         self._report = IngestReport()
+        self._failed: dict[str, Exception] = {}
 
     def until_empty(self, source: str | None) -> IngestReport:
-        """Look and settle until a look finds nothing new."""
+        """Look and settle until a look finds nothing new.
+
+        Where disk, network or memory failed one file, the others are settled before that is raised.
+        """
         touched: set[str] = set()
+        absent: dict[str, Stray] = {}
         while True:
             survey = self._look(source)
+            # a manifest is read as long as there are files that wait for it
+            absent |= {stray.file: stray for stray in survey.absent}
             settled, unsettled = self._settle_all(survey)
             touched.update(delivery.contract.name for delivery in survey.complete)
             if not settled:
@@ -161,7 +169,9 @@ class _Drain:
         for name in sorted(touched):
             self._settlement.remove_orphans(self._contracts[name])
         self._tidy_landing(survey)
-        self._report.waiting = [*survey.waiting, *unsettled]
+        if self._failed:
+            raise next(iter(self._failed.values()))
+        self._report.waiting = [*survey.waiting, *unsettled, *absent.values()]
         self._report.strays = survey.strays
         return self._report
 
@@ -192,19 +202,38 @@ class _Drain:
         settled, done = 0, 0
         unsettled: list[Stray] = []
         ahead: list[tuple[Sequence[Delivery], list[Future[Judgement]]]] = []
-        chunks = _chunks(survey.complete)
+        chunks = _chunks([d for d in survey.complete if d.file.label not in self._failed])
         while True:
             while len(ahead) < 2 and (chunk := next(chunks, None)):
                 ahead.append((chunk, [self._workers.submit(delivery) for delivery in chunk]))
             if not ahead:
                 return settled, unsettled
             chunk, futures = ahead.pop(0)
-            judged, changed = _outcomes(chunk, futures)
+            judged, changed = self._outcomes(chunk, futures)
             unsettled += changed
             settled += self._settle(judged)
             done += len(chunk)
             if self._progress:
                 self._progress(chunk[-1].file.label, done, len(survey.complete))
+
+    def _outcomes(
+        self, chunk: Sequence[Delivery], futures: Sequence["Future[Judgement]"]
+    ) -> tuple[list[Judgement], list[Stray]]:
+        """The judgements of a chunk, and the files that could not be judged now."""
+        judged, unsettled = [], []
+        for delivery, future in zip(chunk, futures, strict=True):
+            label = delivery.file.label
+            try:
+                judged.append(future.result())
+            except FileChanged:
+                advice = "nothing, if it is still being written: it will be taken in"
+                unsettled.append(Stray(label, "changed while it was read", advice))
+            except PermissionError:
+                advice = "let the user of zhongtai read it"
+                unsettled.append(Stray(label, "may not be read: permission denied", advice))
+            except Exception as error:  # raised when the others are settled
+                self._failed[label] = error
+        return judged, unsettled
 
     def _settle(self, judged: Sequence[Judgement]) -> int:
         """Record judgements of one entity; returns how many files need no further look."""
@@ -231,21 +260,6 @@ def _chunks(deliveries: Sequence[Delivery]) -> Iterator[Sequence[Delivery]]:
             chunk.append(delivery)
             size += delivery.file.bytes
         yield chunk
-
-
-def _outcomes(
-    chunk: Sequence[Delivery], futures: Sequence["Future[Judgement]"]
-) -> tuple[list[Judgement], list[Stray]]:
-    """The judgements of a chunk, and the files that could not be judged now."""
-    judged, unsettled = [], []
-    for delivery, future in zip(chunk, futures, strict=True):
-        try:
-            judged.append(future.result())
-        except FileChanged:
-            unsettled.append(Stray(delivery.file.label, "changed while it was read"))
-        except PermissionError:
-            unsettled.append(Stray(delivery.file.label, "may not be read: permission denied"))
-    return judged, unsettled
 
 
 def _tidy(judgement: Judgement) -> None:

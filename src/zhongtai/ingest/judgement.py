@@ -1,6 +1,5 @@
 """Reading one file: its part, its quarantined rows and what the ledger will say about it."""
 
-import hashlib
 import logging
 import shutil
 from collections import Counter
@@ -21,8 +20,10 @@ from zhongtai.errors import ZhongtaiError
 from zhongtai.ingest.parts import PartWriter
 from zhongtai.ingest.rules import RowRules, TagIds, Vocabulary
 from zhongtai.ingest.setaside import Reason, RowsWriter
+from zhongtai.ingest.stillness import fetch, held_still
 from zhongtai.landing import Delivery, LandingZone
 from zhongtai.ledger import Level, Part, PartKind, QuarantineCount, delivery_id
+from zhongtai.printable import printable
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,13 +33,11 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_BLOCK = 8 << 20
 # Notes that describe the file without asking anybody to look at it.
 _QUIET_NOTES = ("encoding", "totals_row")
-
-
-class FileChanged(Exception):  # noqa: N818 - an outcome, not a fault
-    """The file was written to, or went away, while it was read: it is judged another time."""
+# Of each kind; a file may have a million unknown fields.
+_MOST_NOTES = 50
+_LONGEST_REASON = 2000
 
 
 @dataclass(frozen=True)
@@ -102,10 +101,10 @@ def judge(bench: Bench, delivery: Delivery) -> Judgement:
     Raises FileChanged where the file did not hold still, OSError where it cannot be read.
     """
     discovered_at = datetime.now(UTC)
-    local, sha256 = fetch(bench, delivery)
-    reach("land.fetched")
-    judgement = Judgement(delivery, sha256, discovered_at, local)
-    try:
+    with held_still(bench.zone, delivery):
+        local, sha256 = fetch(bench.zone, bench.folder, delivery)
+        reach("land.fetched")
+        judgement = Judgement(delivery, sha256, discovered_at, local)
         judge_content(bench, judgement)
         reach("land.part_written")
         if judgement.is_whole and local.is_symlink():
@@ -113,36 +112,7 @@ def judge(bench: Bench, delivery: Delivery) -> Judgement:
             copy = local.with_name(f"{local.name}.copy")
             shutil.copyfile(local, copy)
             copy.replace(local)
-    finally:
-        # what was read is not what was hashed if the file moved on meanwhile
-        if bench.zone.is_local and bench.zone.stat(delivery.file) != delivery.file:
-            raise FileChanged(delivery.file.label)
     return judgement
-
-
-def fetch(bench: Bench, delivery: Delivery) -> tuple[Path, str]:
-    """A local path of the file, under a name without surprises, and the sha256 of its bytes."""
-    name = delivery.file.name.lower()
-    suffix = next((s for s in (".jsonl.gz", ".csv.gz") if name.endswith(s)), Path(name).suffix)
-    key = hashlib.sha256(f"{delivery.file.label}\x1f{delivery.marker}".encode()).hexdigest()[:16]
-    safe = suffix if suffix.isascii() else ""
-    local = bench.folder / f"{delivery.contract.table}-{key}{safe}"
-    local.unlink(missing_ok=True)
-    digest = hashlib.sha256()
-    try:
-        with bench.zone.open(delivery.file) as opened:
-            if bench.zone.is_local:
-                local.symlink_to(delivery.file.location)
-                while block := opened.read(_BLOCK):
-                    digest.update(block)
-            else:
-                with local.open("wb") as copy:
-                    while block := opened.read(_BLOCK):
-                        digest.update(block)
-                        copy.write(block)
-    except FileNotFoundError as error:
-        raise FileChanged(delivery.file.label) from error
-    return local, digest.hexdigest()
 
 
 def judge_content(bench: Bench, judgement: Judgement) -> None:
@@ -206,12 +176,21 @@ def _read(bench: Bench, judgement: Judgement) -> None:
     reader = readers.open_reader(judgement.delivery.contract, judgement.local)
     write_rows(bench, judgement, reader.batches(), lambda: reader.rejects)
     contract = judgement.delivery.contract
+    told = Counter[str]()
     for note in reader.notes:
-        if note.rule not in _QUIET_NOTES:
+        told[note.rule] += 1
+        if note.rule not in _QUIET_NOTES and told[note.rule] <= _MOST_NOTES:
             severity = _severity(contract, note.rule, "warning")
             judgement.quarantine.append(
                 QuarantineCount("file", note.rule, note.column, note.reason, severity, 0)
             )
+    for rule, notes in told.items():
+        if rule not in _QUIET_NOTES and notes > _MOST_NOTES:
+            more = QuarantineCount(
+                "file", rule, "", f"and {notes - _MOST_NOTES} more like this",
+                _severity(contract, rule, "warning"), 0,
+            )  # fmt: skip
+            judgement.quarantine.append(more)
 
 
 def write_rows(
@@ -338,12 +317,13 @@ def _names_erased(bench: Bench, file: Path) -> bool:
 
 
 def _reject_whole(judgement: Judgement, rejected: "FileRejected") -> None:
-    judgement.rule, judgement.reason = rejected.rule, rejected.reason
+    judgement.rule = rejected.rule
+    judgement.reason = printable(rejected.reason, _LONGEST_REASON)
     judgement.rows_in = rejected.rows_in
     judgement.part = judgement.rows_file = None
     judgement.rows_loaded = judgement.rows_suppressed = 0
     judgement.quarantine = [
-        QuarantineCount("file", rejected.rule, "", rejected.reason, "critical", rejected.rows_in)
+        QuarantineCount("file", rejected.rule, "", judgement.reason, "critical", rejected.rows_in)
     ]
 
 

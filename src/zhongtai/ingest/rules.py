@@ -22,6 +22,8 @@ _ALLOWED_AHEAD = timedelta(days=1)
 _BLANK_LEADS = np.isin(np.arange(256), (0xC2, 0xE1, 0xE2, 0xE3))
 # A vocabulary has a handful of words; a column with more distinct values than this holds none.
 _MOST_WORDS = 100_000
+# What is longer is no known word either when it is cut.
+_LONGEST_WORD = 200
 # The rules without a `where`, and what is said of a row that breaks them.
 _OWN_RULES = {
     "key_missing": "a key column has no value",
@@ -236,9 +238,13 @@ class Vocabulary:
             if len(seen) > _MOST_WORDS:
                 continue
             counts = pc.value_counts(batch.column(column.delivered))
-            for entry in counts.to_pylist():
-                if entry["values"] is not None:
-                    seen[entry["values"]] = seen.get(entry["values"], 0) + entry["counts"]
+            values = pc.utf8_slice_codeunits(pc.struct_field(counts, "values"), 0, _LONGEST_WORD)
+            counted = zip(
+                values.to_pylist(), pc.struct_field(counts, "counts").to_pylist(), strict=True
+            )
+            for value, count in counted:
+                if value is not None:
+                    seen[value] = seen.get(value, 0) + count
 
     def unknown(self) -> dict[str, int]:
         """By delivered column how many values are unknown words."""

@@ -1,5 +1,6 @@
 """The files of the quarantine: rows and whole files, readable by their owner only."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -31,6 +32,9 @@ ROWS_SCHEMA = pa.schema(
     ]
 )
 
+# Of 255 bytes that a name may have; a copy in the making has a few more.
+_LONGEST_NAME, _KEPT_OF_NAME = 240, 200
+
 # What a reader hands over for a record that it cannot read.
 REJECTS_SCHEMA = pa.schema(
     [("line", pa.int64())] + [(name, pa.string()) for name in ("rule", "reason", "original")]
@@ -44,7 +48,16 @@ def rows_file(settings: Settings, source: str, entity: str, sha256: str) -> Path
 
 def whole_file(settings: Settings, source: str, entity: str, sha256: str, name: str) -> Path:
     """Where a file that was quarantined whole is kept."""
-    return settings.path("quarantine", source, entity, sha256, name)
+    return settings.path("quarantine", source, entity, sha256, stored_name(name))
+
+
+def stored_name(name: str) -> str:
+    """A name for a copy of a file, which file systems take even if escapes made it long."""
+    data = name.encode()
+    if len(data) <= _LONGEST_NAME:
+        return name
+    end = data[-_KEPT_OF_NAME:].decode("utf-8", "ignore")
+    return f"{hashlib.sha256(data).hexdigest()[:16]}-{end}"
 
 
 def place_private(settings: Settings, file: Path, target: Path) -> None:

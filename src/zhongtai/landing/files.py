@@ -1,6 +1,7 @@
 """Listing and opening the landing zone, on a local disk or any other fsspec filesystem."""
 
 import os
+import stat
 import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -11,6 +12,13 @@ from typing import Any, BinaryIO
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from zhongtai.printable import printable_path
+
+# The ledger's index keeps rows of 2,700 bytes, of which the path is one column.
+_LONGEST_LABEL = 2000
+# Times that both Python and PostgreSQL can hold: years 1900 to 9000.
+_EARLIEST, _LATEST = -2_208_988_800, 221_845_392_000
+_NO_NAMES = ("", ".", "..")
 # Names that somebody is still writing, or that belong to a program.
 _IN_FLIGHT = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".swp", "~")
 
@@ -37,10 +45,11 @@ class LandedFile:
 
 @dataclass(frozen=True)
 class Stray:
-    """Something in the landing zone that no contract covers, and why."""
+    """Something in the landing zone that is not taken in (yet), why, and what to do about it."""
 
     file: str
     reason: str
+    advice: str = ""
 
 
 class LandingZone:
@@ -69,13 +78,39 @@ class LandingZone:
                 return _landed(file.label, file.location, Path(file.location).stat())
             self._files.invalidate_cache()
             return _remote(file.label, self._files.info(file.location))
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
 
+    def identity(self, file: LandedFile) -> tuple[int, ...]:
+        """What tells a local file from one that took its place, even of the same size and time.
+
+        Empty where it is gone, and for remote files, which are copied before they are read.
+        """
+        if not self.is_local:
+            return ()
+        try:
+            found = Path(file.location).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return ()
+        return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
     def open(self, file: LandedFile) -> BinaryIO:
-        """The file's bytes, to read from the start."""
-        opened: BinaryIO = self._files.open(file.location, "rb")
-        return opened
+        """The file's bytes, to read from the start.
+
+        Raises FileNotFoundError where something else has taken its place since it was listed.
+        """
+        if not self.is_local:
+            opened: BinaryIO = self._files.open(file.location, "rb")
+            return opened
+        real = Path(file.location).resolve()
+        if not real.is_relative_to(self._root):
+            raise FileNotFoundError(f"{file.label} is a link out of the landing zone by now")
+        # a pipe must neither block us nor be read
+        handle = os.open(real, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            os.close(handle)
+            raise FileNotFoundError(f"{file.label} is no file any more")
+        return os.fdopen(handle, "rb")
 
     def remove(self, file: LandedFile) -> None:
         """Remove the file and its done marker, if it has one."""
@@ -83,38 +118,54 @@ class LandingZone:
             if self._files.exists(location):
                 self._files.rm_file(location)
 
-    def _walk(self, folder: str) -> Iterator[LandedFile | Stray]:
-        try:
-            entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
-        except (FileNotFoundError, PermissionError) as error:
-            yield Stray(self._label(folder), f"cannot be listed: {error.strerror}")
-            return
-        for entry in entries:
-            if _is_in_flight(entry.name):
+    def _walk(self, top: str) -> Iterator[LandedFile | Stray]:
+        # no recursion: folders may be nested more deeply than functions
+        pending = [self._scan(top)]
+        while pending:
+            entry = next(pending[-1], None)
+            if entry is None:
+                pending.pop()
+            elif isinstance(entry, Stray):
+                yield entry
+            elif _is_in_flight(entry.name):
                 continue
-            if entry.is_dir(follow_symlinks=False):
-                yield from self._walk(entry.path)
-                continue
-            found = self._entry(entry)
-            if found:
+            elif entry.is_dir(follow_symlinks=False):
+                pending.append(self._scan(entry.path))
+            elif found := self._entry(entry):
                 yield found
+
+    def _scan(self, folder: str) -> Iterator["os.DirEntry[str] | Stray"]:
+        try:
+            yield from sorted(os.scandir(folder), key=lambda entry: entry.name)
+        except OSError as error:
+            reason = f"cannot be listed: {error.strerror}"
+            yield Stray(self._label(folder), reason, "let the user of zhongtai list the folder")
 
     def _entry(self, entry: "os.DirEntry[str]") -> LandedFile | Stray | None:
         label = self._label(entry.path)
+        if len(label.encode()) > _LONGEST_LABEL:
+            reason = f"has a path of more than {_LONGEST_LABEL} bytes"
+            return Stray(f"{label[:200]}…", reason, "shorten the names of its folders")
         try:
-            if entry.is_symlink():
-                target = Path(entry.path).resolve()
-                if not target.is_relative_to(self._root):
-                    return Stray(label, "is a link that leads out of the landing zone")
-                if target.is_dir():
-                    return Stray(label, "is a linked folder")
+            if reason := self._refused_link(entry):
+                return Stray(label, reason, "deliver the file or folder itself")
             if not entry.is_file():
-                return Stray(label, "is neither a file nor a folder")
+                return Stray(label, "is neither a file nor a folder", "take it away")
             return _landed(label, entry.path, entry.stat())
         except FileNotFoundError:
             return None
-        except (OSError, RuntimeError) as error:  # a link that leads to itself, no permission
-            return Stray(label, f"cannot be read: {error.__class__.__name__}")
+        except (OSError, RuntimeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is a link to itself"
+            return Stray(label, f"cannot be read: {why}", "make it readable, or take it away")
+
+    def _refused_link(self, entry: "os.DirEntry[str]") -> str:
+        """Why a link is not followed; empty for what is none, and for links to other files here."""
+        if not entry.is_symlink():
+            return ""
+        target = Path(entry.path).resolve()
+        if not target.is_relative_to(self._root):
+            return "is a link that leads out of the landing zone"
+        return "is a linked folder" if target.is_dir() else ""
 
     def _find(self, folder: str) -> Iterator[LandedFile | Stray]:
         self._files.invalidate_cache()
@@ -122,13 +173,15 @@ class LandingZone:
             return
         for location, info in sorted(self._files.find(folder, detail=True).items()):
             label = self._label(location)
-            if not any(_is_in_flight(part) for part in label.split("/")):
+            parts = label.split("/")
+            if any(part in _NO_NAMES for part in parts):
+                yield Stray(label, "has a key that is no plain path", "upload it under another key")
+            elif not any(_is_in_flight(part) for part in parts):
                 yield _remote(label, {"name": location, **info})
 
     def _label(self, location: str) -> str:
-        path = location[len(self._root) :].strip("/")
-        # names that are no UTF-8 (GBK disks) must still be printable and storable
-        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+        # names that are no UTF-8 (GBK disks) must still be storable, all of them fit for a log
+        return printable_path(location[len(self._root) :].strip("/"))
 
 
 def same_name(name: str) -> str:
@@ -142,11 +195,12 @@ def _is_in_flight(name: str) -> bool:
     return name.startswith((".", "~$")) or name.lower().endswith(_IN_FLIGHT)
 
 
-def _landed(label: str, location: str, stat: os.stat_result) -> LandedFile:
+def _landed(label: str, location: str, found: os.stat_result) -> LandedFile:
     # whole microseconds: what PostgreSQL stores must compare equal to what is read again
-    seconds, rest = divmod(stat.st_mtime_ns // 1000, 1_000_000)
+    seconds, rest = divmod(found.st_mtime_ns // 1000, 1_000_000)
+    seconds = min(max(seconds, _EARLIEST), _LATEST)
     modified_at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
-    return LandedFile(label, location, stat.st_size, modified_at)
+    return LandedFile(label, location, found.st_size, modified_at)
 
 
 def _remote(label: str, info: dict[str, Any]) -> LandedFile:

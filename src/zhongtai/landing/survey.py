@@ -11,6 +11,7 @@ from typing import Protocol
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.landing.files import LandedFile, LandingZone, Stray, same_name
 from zhongtai.landing.manifests import SUFFIX, ManifestEntry, newest, read_manifest
+from zhongtai.printable import printable
 
 _DONE = ".done"
 # What programs and people put beside data. Anything else below an entity is data whatever its
@@ -50,6 +51,7 @@ class Survey:
     waiting: list[Stray] = field(default_factory=list)
     strays: list[Stray] = field(default_factory=list)
     settled: list[tuple[Contract, LandedFile]] = field(default_factory=list)
+    absent: list[Stray] = field(default_factory=list)
 
 
 class Memory(Protocol):
@@ -60,6 +62,9 @@ class Memory(Protocol):
 
     def judged(self, contract: Contract, deliveries: Collection[Delivery]) -> set[LandedFile]:
         """Files of those deliveries that were quarantined whole with the same marker."""
+
+    def recorded(self, contract: Contract, labels: Collection[str]) -> set[str]:
+        """Those of the paths under which something was ever recorded."""
 
     def unchanged_since(self, contract: Contract, file: LandedFile) -> datetime:
         """When the file was first seen with this size and time; now, where it is new."""
@@ -85,7 +90,8 @@ def find_deliveries(
         if isinstance(found, Stray):
             survey.strays.append(found)
         elif reason := _misplaced(found, contracts):
-            survey.strays.append(Stray(found.label, reason))
+            advice = "move it to <source>/<entity>/ of a contract in expectations/raw"
+            survey.strays.append(Stray(found.label, reason, advice))
         else:
             by_contract[".".join(found.label.split("/")[:2])].append(found)
     for name, files in by_contract.items():
@@ -112,12 +118,15 @@ class _Entity:
             if file.name.lower().endswith((_DONE, SUFFIX)):
                 beside[file.label] = file
             elif _BESIDE_DATA.fullmatch(file.name):
-                survey.strays.append(Stray(file.label, "is a marker or checksum, no data"))
+                reason = "is a marker or checksum, no data"
+                survey.strays.append(Stray(file.label, reason, "nothing: no contract wants it"))
             elif path_pattern(self._contract.path).fullmatch(file.label.split("/", 2)[2]):
                 data.append(file)
             else:
                 wanted = f"does not match {self._contract.path}, the path of {self._contract.name}"
-                survey.strays.append(Stray(file.label, wanted))
+                advice = "deliver it under such a name, or correct the path in the contract"
+                survey.strays.append(Stray(file.label, wanted, advice))
+        self._report_idle_markers(data, beside, survey)
         settled = self._memory.settled(self._contract, data)
         survey.settled.extend((self._contract, file) for file in data if file in settled)
         fresh = [file for file in data if file not in settled]
@@ -136,12 +145,27 @@ class _Entity:
             if done:
                 yield Delivery(self._contract, file, f"done:{done.modified_at.isoformat()}")
             else:
-                survey.waiting.append(Stray(file.label, f"waits for {file.name}{_DONE}"))
+                advice = "write the marker once the file is whole"
+                survey.waiting.append(Stray(file.label, f"waits for {file.name}{_DONE}", advice))
 
     def _manifest(
         self, files: list[LandedFile], beside: dict[str, LandedFile], survey: Survey
     ) -> Iterable[Delivery]:
-        folders = {file.folder for file in files}
+        holding = self._read_manifests({file.folder for file in files}, beside, survey)
+        for file in files:
+            entry = holding.get(file.folder, {}).pop(same_name(file.name), None)
+            if entry:
+                yield Delivery(self._contract, file, entry.marker, entry)
+            else:
+                reason = "waits for a manifest that names it"
+                advice = "write the manifest, with this very name, once the file is whole"
+                survey.waiting.append(Stray(file.label, reason, advice))
+        self._report_absent(holding, survey)
+
+    def _read_manifests(
+        self, folders: set[str], beside: dict[str, LandedFile], survey: Survey
+    ) -> dict[str, dict[str, ManifestEntry]]:
+        """By folder and file name the entries that hold."""
         entries: dict[str, list[ManifestEntry]] = defaultdict(list)
         for manifest in beside.values():
             if manifest.folder in folders and manifest.name.lower().endswith(SUFFIX):
@@ -150,13 +174,33 @@ class _Entity:
                     survey.strays.append(content)
                 else:
                     entries[manifest.folder].extend(content)
-        holding = {folder: newest(found) for folder, found in entries.items()}
-        for file in files:
-            entry = holding.get(file.folder, {}).get(same_name(file.name))
-            if entry:
-                yield Delivery(self._contract, file, entry.marker, entry)
-            else:
-                survey.waiting.append(Stray(file.label, "waits for a manifest that names it"))
+        return {folder: newest(found) for folder, found in entries.items()}
+
+    def _report_absent(self, left: dict[str, dict[str, ManifestEntry]], survey: Survey) -> None:
+        """Tell which manifests name files that never came; one line for each manifest."""
+        named = {f"{f}/{name}": entry for f, of in left.items() for name, entry in of.items()}
+        if not named:
+            return
+        known = self._memory.recorded(self._contract, named)
+        absent: dict[str, list[str]] = defaultdict(list)
+        for label, entry in named.items():
+            if label not in known:
+                absent[entry.manifest].append(entry.name)
+        for manifest, names in absent.items():
+            first = ", ".join(printable(name) for name in sorted(names)[:3])
+            reason = f"names {len(names)} files that are not beside it: {first}"
+            survey.absent.append(Stray(manifest, reason, "deliver them, in the same folder"))
+
+    def _report_idle_markers(
+        self, data: list[LandedFile], beside: dict[str, LandedFile], survey: Survey
+    ) -> None:
+        if self._contract.completion != "done":
+            return
+        labels = {file.label + _DONE for file in data}
+        for label in beside:
+            if label.endswith(_DONE) and label not in labels:
+                reason = "marks a file that is not there"
+                survey.strays.append(Stray(label, reason, "deliver the file beside its marker"))
 
     def _stable(
         self, files: list[LandedFile], _: dict[str, LandedFile], survey: Survey
@@ -171,9 +215,8 @@ class _Entity:
             if not wanted or now - since >= wanted:
                 yield Delivery(self._contract, file, "")
             else:
-                survey.waiting.append(
-                    Stray(file.label, f"waits until unchanged for {self._seconds} s")
-                )
+                reason = f"waits until unchanged for {self._seconds} s"
+                survey.waiting.append(Stray(file.label, reason, "nothing: it will be taken in"))
 
 
 def _misplaced(file: LandedFile, contracts: Contracts) -> str:

@@ -6,6 +6,7 @@ from datetime import datetime
 import pyarrow.compute as pc
 from psycopg.rows import class_row
 
+from zhongtai.advice import advise
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError
 from zhongtai.ingest.setaside import read_rows, rows_file
@@ -41,6 +42,11 @@ class QuarantineItem:
     rows: int
     replayed_rows: int
     loaded_at: datetime
+
+    @property
+    def advice(self) -> str:
+        """What to do about it."""
+        return advise(self.rule)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from zhongtai.contracts import Contract
 from zhongtai.readers.adf import AdfReader
 from zhongtai.readers.counting import count_rows
 from zhongtai.readers.delimited import DelimitedReader
+from zhongtai.readers.foreignformat import refuse_foreign
 from zhongtai.readers.jsonlines import JsonLinesReader
 from zhongtai.readers.records import FileRejected, Note, Reader, row_schema
 from zhongtai.readers.sheet import SheetReader
@@ -19,11 +20,12 @@ def open_reader(contract: Contract, path: Path) -> Reader:
 
     Raises FileRejected where the whole file is unreadable or lacks a required column.
     """
+    if contract.format not in ("jsonl", "adf") and sniff_kind(path) != "text":
+        # some systems write a workbook under the name of a CSV, and the other way round
+        return SheetReader(contract, path)
+    refuse_foreign(contract, path)
     if contract.format == "jsonl":
         return JsonLinesReader(contract, path)
     if contract.format == "adf":
         return AdfReader(contract, path)
-    if sniff_kind(path) != "text":
-        # some systems write a workbook under the name of a CSV, and the other way round
-        return SheetReader(contract, path)
     return DelimitedReader(contract, path)

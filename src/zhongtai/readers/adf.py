@@ -9,6 +9,7 @@ import codecs
 import json
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ import pyarrow as pa
 
 from zhongtai.contracts import Contract
 from zhongtai.readers.ahead import produce_ahead
-from zhongtai.readers.bytestream import StreamError, read_blocks
+from zhongtai.readers.bytestream import MAX_XML_BYTES, StreamError, read_blocks
 from zhongtai.readers.encoding import decide_encoding, is_utf8
 from zhongtai.readers.markup import Markup, Tags
 from zhongtai.readers.prospect import (
@@ -30,10 +31,12 @@ from zhongtai.readers.prospect import (
 from zhongtai.readers.prospects import Gathered, ProspectReader
 from zhongtai.readers.records import FileRejected, Note, Rejects, int64_array, row_batch
 
-MAX_BYTES = 256 << 20
 _MAX_PROSPECT = 16 << 20
 _BLOCK = 4 << 20
 _DECLARED = re.compile(rb"<\?xml\b[^>]*\bencoding=[\"']([\w.:-]+)[\"']", re.IGNORECASE)
+_ALPHABETS = re.compile(
+    r"(?:iso-?8859|windows|cp125|latin)[-_]?\d{1,4}|us-ascii|ascii|big5|euc-(?:jp|kr)"
+)
 _BAD_BYTE = re.compile("[\ud800-\udfff]")
 # Undecodable bytes pass the parser as characters that no text has.
 _MARK = 0x10FF00
@@ -46,14 +49,12 @@ class AdfReader:
     """Reads one ADF file."""
 
     def __init__(self, contract: Contract, path: Path) -> None:
-        """Look at the size; raises FileRejected where a file is too large to be leads."""
+        """Nothing is read yet."""
         self.contract = contract
         self.notes: list[Note] = []
         self._path = path
         self._rejects = Rejects()
         self._names = [column.delivered for column in contract.columns]
-        if path.stat().st_size > MAX_BYTES:
-            raise FileRejected("too_large", f"more than {MAX_BYTES >> 20} MiB of XML")
 
     @property
     def rejects(self) -> pa.Table:
@@ -82,7 +83,7 @@ class AdfReader:
     def _texts(self) -> Iterator[bytes]:
         codec = find_codec(self.contract, self._path)
         self.notes.append(Note("encoding", f"read as {codec}"))
-        blocks = read_blocks(self._path, _BLOCK)
+        blocks = _bounded(read_blocks(self._path, _BLOCK))
         return _check_utf8(blocks) if codec == "utf-8-sig" else _transcode(blocks, codec)
 
     def _read(self, markup: Markup, gathered: Gathered, number: int) -> Iterator[pa.RecordBatch]:
@@ -128,7 +129,7 @@ class AdfReader:
                 refused[number + prospect] = original
             else:
                 yield number + prospect, read_prospect(element), raw
-        reason = "the prospect is not well-formed XML"
+        reason = "the prospect is not well-formed XML, or nested too deeply"
         self._rejects.add(list(refused), "broken_xml", reason, list(refused.values()))
 
     def _extra(self, row: dict[str, str]) -> str | None:
@@ -146,10 +147,11 @@ def find_codec(contract: Contract, path: Path) -> str:
     if name.startswith(("gb", "cp936", "utf")):
         # both are declared at random; the bytes know better
         return "utf-8-sig" if found.codec == "utf-8" else found.codec
-    try:
-        return codecs.lookup(name).name
-    except LookupError:
-        return found.codec
+    # of all that Python calls a codec, those that keep ASCII and stand for an alphabet
+    if _ALPHABETS.fullmatch(name):
+        with suppress(LookupError):
+            return codecs.lookup(name).name
+    return found.codec
 
 
 def cut_prospects(texts: Iterator[bytes], tags: Tags) -> Iterator[Markup]:
@@ -171,6 +173,16 @@ def cut_prospects(texts: Iterator[bytes], tags: Tags) -> Iterator[Markup]:
         raise StreamError("truncated", "the file ends before </adf>")
     if not is_adf and rest.strip():
         raise StreamError("unreadable", "no <adf> element in the file")
+
+
+def _bounded(blocks: Iterator[bytes]) -> Iterator[bytes]:
+    """The blocks; raises StreamError where there are too many to be leads, packed or not."""
+    left = MAX_XML_BYTES
+    for block in blocks:
+        left -= len(block)
+        if left < 0:
+            raise StreamError("too_large", f"more than {MAX_XML_BYTES >> 20} MiB of XML")
+        yield block
 
 
 def _check_utf8(blocks: Iterator[bytes]) -> Iterator[bytes]:

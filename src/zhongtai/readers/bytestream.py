@@ -9,12 +9,14 @@ from zhongtai.readers.ahead import produce_ahead
 
 BLOCK_BYTES = 4 << 20
 MAX_LINE_BYTES = 16 << 20
+# Of XML all is held at once when it is counted.
+MAX_XML_BYTES = 256 << 20
 KEPT_OF_LONG_LINE = 64 << 10
 _COMPRESSED_CHUNK = 1 << 20
 _GZIP_MAGIC = b"\x1f\x8b\x08"
 # Logs compress 10 to 50 times; beyond this a large output is a bomb.
 _BOMB_RATIO = 400
-_BOMB_FLOOR = 1 << 30
+_BOMB_FLOOR = 256 << 20
 
 
 class StreamError(Exception):
@@ -32,6 +34,11 @@ class Lines:
 
     data: bytes
     is_overlong: bool = False
+
+
+def in_words(error: Exception) -> str:
+    """What zlib says, without its number."""
+    return str(error).rpartition(": ")[2]
 
 
 def is_gzip(path: Path) -> bool:
@@ -123,7 +130,10 @@ def _inflate(path: Path, size: int) -> Iterator[bytes]:
                 try:
                     block = inflater.decompress(chunk, size)
                 except zlib.error as error:
-                    raise StreamError("unreadable", f"damaged gzip data ({error})") from error
+                    what = f"damaged gzip data after {produced} bytes ({in_words(error)})"
+                    raise StreamError("unreadable", what) from error
+                if not produced and block.startswith(_GZIP_MAGIC):
+                    raise StreamError("wrong_format", "the file is compressed twice with gzip")
                 produced += len(block)
                 if produced > bound:
                     raise StreamError("too_large", f"inflates to more than {bound} bytes")
@@ -135,4 +145,5 @@ def _inflate(path: Path, size: int) -> Iterator[bytes]:
         if rest := inflater.flush():
             yield rest
         if not inflater.eof:
-            raise StreamError("truncated", "the gzip stream ends before its end marker")
+            what = f"the gzip stream ends before its end marker, after {produced} bytes"
+            raise StreamError("truncated", what)

@@ -17,7 +17,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongtai.contracts import Contract
-from zhongtai.readers.bytestream import Lines, StreamError, read_blocks, read_lines
+from zhongtai.readers.bytestream import (
+    MAX_XML_BYTES,
+    Lines,
+    StreamError,
+    read_blocks,
+    read_lines,
+)
 from zhongtai.readers.encoding import decide_encoding
 from zhongtai.readers.header import BLANK_CHARACTERS, TOTALS_WORDS
 from zhongtai.readers.layout import Layout, find_layout
@@ -60,9 +66,16 @@ def count_rows(contract: Contract, path: Path) -> int:
 def _count_prospects(contract: Contract, path: Path) -> int:
     """Opening tags of prospects outside of comments and CDATA sections."""
     parts: list[bytes] = []
+    left = MAX_XML_BYTES
     with suppress(StreamError):
-        parts.extend(read_blocks(path, _CHUNK_BYTES))
+        for block in read_blocks(path, _CHUNK_BYTES):
+            parts.append(block)
+            left -= len(block)
+            if left < 0:
+                # the reader refuses it
+                break
     data = b"".join(parts)
+    parts.clear()
     encoding = decide_encoding(path, contract.encodings)
     if encoding.is_wide:
         data = data.decode(encoding.codec, "replace").encode()

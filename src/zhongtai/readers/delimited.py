@@ -87,7 +87,6 @@ class DelimitedReader:
                 "required_column_missing",
                 f"none of the first {HEADER_SEARCH_ROWS} records is a header; expected {expected}",
                 self._rows(),
-                hint="deliver the file with its header line",
             )
         own = self.contract.dialect.delimiter
         if layout.delimiter != own and not (layout.encoding.is_wide and layout.delimiter == "\t"):
@@ -95,7 +94,6 @@ class DelimitedReader:
                 "wrong_delimiter",
                 f"the header is separated by {layout.delimiter!r}, expected {own!r}",
                 self._rows(),
-                hint="export the file again with the agreed delimiter",
             )
         try:
             header = build_header(self.contract, layout.record)

@@ -63,7 +63,11 @@ def decide_encoding(path: Path, candidates: tuple[str, ...]) -> Encoding:
     sample = _sample(path, has_choice=len(codecs_) > 1)
     for bom, codec in _BOMS:
         if sample.startswith(bom):
-            return Encoding(codec, bom, tuple(c for c in codecs_ if c != codec))
+            others = tuple(c for c in codecs_ if c != codec)
+            if codec == "utf-8" and others and not _is_mostly_utf8(sample[len(bom) :]):
+                # a program put its mark before the text of another
+                return Encoding(others[0], bom)
+            return Encoding(codec, bom, others)
     wide = _wide_codec(sample)
     if wide:
         return Encoding(wide)

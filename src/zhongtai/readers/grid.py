@@ -1,10 +1,9 @@
 """A block of rows of a sheet as columns of text, whichever way the sheet was read."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -25,12 +24,21 @@ class Grid:
     """Rows with their 1-based numbers on the sheet.
 
     `columns` holds a string array per sheet column, empty text where a cell is empty; `is_number`
-    tells for each column which cells are numbers without a date format (None: none is).
+    tells for each column which cells are numbers without a date format (None: none is). `filled`
+    are the positions of the columns that may hold anything, None where that is not known.
     """
 
     numbers: Any
     columns: list[Any]
     is_number: list[Any]
+    filled: list[int] | None = None
+
+    @property
+    def filled_columns(self) -> list[Any]:
+        """The columns that may hold anything, from the left."""
+        if self.filled is None:
+            return self.columns
+        return [self.columns[position] for position in self.filled]
 
     def rows_before(self, count: int) -> Iterator[tuple[int, list[str]]]:
         """The first rows as lists of text, with their numbers."""
@@ -39,12 +47,13 @@ class Grid:
             yield number, [column[place] for column in texts]
 
 
-def read_grids(rows: Any) -> Iterator[Grid]:
-    """Grids of a sheet that python-calamine has read; it leaves unused columns at the left out."""
-    lines = rows.iter_rows()
-    unused = rows.start[1] if rows.start else 0
+def read_grids(read: Callable[[int], Sequence[Sequence[Any]]], unused: int) -> Iterator[Grid]:
+    """Grids of the rows, cells as Python values, that `read` hands over so many at a time.
+
+    `unused` columns at the left are left out of them.
+    """
     number, size = 1, _ROWS_OF_FIRST_GRID
-    while block := list(islice(lines, size)):
+    while block := read(size):
         columns = [pa.array([""] * len(block), pa.string())] * unused
         is_number: list[Any] = [None] * unused
         for cells in zip(*block, strict=True):

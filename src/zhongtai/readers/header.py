@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from zhongtai.contracts import Contract
+from zhongtai.printable import printable
 from zhongtai.readers.records import FileRejected, Note
 
 # Titles, dates of export and blank lines may stand above the header.
 HEADER_SEARCH_ROWS = 20
+# Exports have dozens of columns; beyond this a file is no table but its transpose, or an attack.
+MAX_COLUMNS = 4096
+_SHOWN = 500
 _IGNORED = re.compile("[\\s\u200b-\u200f\u2060\ufeff\u00ad'\"`]+")
 BLANK_CHARACTERS = " \t\v\f\u00a0\u3000\u200b\ufeff"
 TOTALS_WORDS = ("合计", "总计", "小计")
@@ -76,21 +80,23 @@ def find_header(contract: Contract, records: Sequence[Sequence[str]]) -> int:
 def build_header(contract: Contract, record: Sequence[str]) -> Header:
     """Map a header record.
 
-    Raises FileRejected when a required column is not there.
+    Raises FileRejected when a required column is not there, or there are too many.
     """
     names = [name.strip(BLANK_CHARACTERS + "\r\n") for name in record]
     while names and not names[-1]:
         names.pop()
     positions, others = _match(contract, names)
     missing = [c.delivered for c in contract.required_columns if c.delivered not in positions]
-    extras = _extra_names(names, others)
     if missing:
+        found = printable(", ".join(n for n in names if n), _SHOWN)
         raise FileRejected(
-            "required_column_missing",
-            f"expected {', '.join(missing)}; found {', '.join(n for n in names if n)}",
-            hint=f"correct the export, or add an alias to {contract.file.name}",
+            "required_column_missing", f"expected {', '.join(missing)}; found {found}"
         )
-    return Header(tuple(record), tuple(names), positions, extras)
+    if len(names) > MAX_COLUMNS:
+        raise FileRejected(
+            "too_many_columns", f"the header has {len(names)} columns; up to {MAX_COLUMNS} are read"
+        )
+    return Header(tuple(record), tuple(names), positions, _extra_names(names, others))
 
 
 def note_columns(contract: Contract, header: Header) -> list[Note]:
@@ -127,12 +133,15 @@ def _match(contract: Contract, names: Sequence[str]) -> tuple[dict[str, int], li
 def _extra_names(names: Sequence[str], others: list[int]) -> dict[str, int]:
     """Unique names for the columns that are not the contract's: a repeated one gets `#2`."""
     extras: dict[str, int] = {}
-    taken = {name for position, name in enumerate(names) if position not in set(others)}
+    unknown = set(others)
+    taken = {name for position, name in enumerate(names) if position not in unknown}
+    numbers: dict[str, int] = {}
     for position in others:
         base = names[position] or f"column {position + 1}"
-        name, number = base, 2
+        name, number = base, numbers.get(base, 2)
         while name in taken:
             name, number = f"{base}#{number}", number + 1
+        numbers[base] = number
         taken.add(name)
         extras[name] = position
     return extras

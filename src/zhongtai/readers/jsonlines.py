@@ -28,11 +28,16 @@ from zhongtai.readers.records import (
 # DuckDB gives each batch to one thread.
 _LINES_PER_TASK = 4096
 _KEY_COUNT = "_key_count"
+_WHOLE_LINE = "_line"
 # One escape at a time, so that a pair of surrogates is passed whole.
 _ESCAPE = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
     r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)"
 )
+# DuckDB follows objects recursively when it merges them: 100,000 levels overflow its stack.
+MAX_DEPTH = 512
+_TEXT = re.compile(r'"(?:[^"\\]++|\\.?)*+(?:"|\Z)', re.DOTALL)
+_NO_BRACKET = re.compile(r"[^\[\]{}]+")
 _IS_BLANK = np.zeros(256, bool)
 _IS_BLANK[list(b" \t\r\n\v\f")] = True
 _CONTROL = re.compile("[\x00-\x1f]")
@@ -94,7 +99,7 @@ class JsonLinesReader:
             return
         if not block.data:
             return
-        rows = _split_lines(block, line)
+        rows = self._without_deep(_split_lines(block, line))
         if not len(rows.lines):
             return
         try:
@@ -124,6 +129,25 @@ class JsonLinesReader:
             )
         """  # noqa: S608 - a constant
         return _query(connection, lines, sql, [shape])
+
+    def _without_deep(self, rows: "_Rows") -> "_Rows":
+        """Reject lines nested so deeply that DuckDB would end the process over them."""
+        long = np.flatnonzero(_lengths(rows.lines) > 2 * MAX_DEPTH)
+        some = rows.lines.take(int64_array(long))
+        opened = pc.add(pc.count_substring(some, "["), pc.count_substring(some, "{"))
+        long = long[truth(pc.greater(opened, MAX_DEPTH))]
+        texts = dict(
+            zip(long.tolist(), rows.lines.take(int64_array(long)).to_pylist(), strict=True)
+        )
+        deep = [place for place, text in texts.items() if _depth(text) > MAX_DEPTH]
+        self._rejects.add(
+            rows.numbers[deep].tolist(), "nested_too_deep",
+            f"the line nests objects or arrays more than {MAX_DEPTH} deep",
+            [rows.raw.get(place, texts[place].rstrip("\r\n")) for place in deep],
+        )  # fmt: skip
+        kept = np.ones(len(rows.lines), bool)
+        kept[deep] = False
+        return rows.where(kept) if deep else rows
 
     def _keep_valid(self, connection: Any, rows: "_Rows") -> "_Rows":
         """Mend what can be mended, reject the other lines that are no JSON."""
@@ -197,7 +221,12 @@ class JsonLinesReader:
         """The undeclared fields of an object that repeats names: the first of a name holds."""
         extras: dict[str, Any] = {}
         seen: dict[str, int] = {}
-        for name, value in json.loads(line, object_pairs_hook=_Object).fields:
+        try:
+            fields = json.loads(line, object_pairs_hook=_Object).fields
+        except (RecursionError, ValueError):
+            # deeper, or with longer numbers, than Python reads: nothing of it gets lost
+            return json.dumps({_WHOLE_LINE: line.rstrip("\r\n")}, ensure_ascii=False)
+        for name, value in fields:
             seen[name] = seen.get(name, 0) + 1
             if seen[name] > 1 or name not in self._names:
                 extras[name if seen[name] == 1 else f"{name}#{seen[name]}"] = value
@@ -251,6 +280,19 @@ def _split_lines(block: TextLines, line: int) -> _Rows:
     return rows.where(kept)
 
 
+def _lengths(lines: Any) -> Any:
+    """The bytes of each line."""
+    offsets = np.frombuffer(lines.buffers()[1], np.int32)
+    return np.diff(offsets[lines.offset : lines.offset + len(lines) + 1])
+
+
+def _depth(line: str) -> int:
+    """How deeply brackets are nested, outside of texts."""
+    brackets = np.frombuffer(_NO_BRACKET.sub("", _TEXT.sub("", line)).encode(), np.uint8)
+    steps = np.where((brackets == ord("[")) | (brackets == ord("{")), 1, -1)
+    return int(np.cumsum(steps).max(initial=0))
+
+
 def _query(connection: Any, lines: Any, sql: str, parameters: list[Any]) -> pa.Table:
     """Run SQL over the string array `lines` as table `lines`, in its order."""
     table = pa.table({"line": lines})
@@ -282,4 +324,5 @@ def _mend(line: str) -> str:
 def _malformed() -> tuple[type[Exception], ...]:
     import duckdb
 
-    return (duckdb.InvalidInputException, duckdb.ConversionException)
+    # DuckDB quotes the beginning of a line in its message, and may cut it within a character
+    return (duckdb.InvalidInputException, duckdb.ConversionException, UnicodeDecodeError)

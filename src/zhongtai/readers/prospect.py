@@ -12,6 +12,7 @@ _IDEOGRAPH = re.compile(IDEOGRAPHS)
 _COMMENTS = re.compile(r"(<comments\b[^>/]*>)(.*?)(</comments\s*>)", re.DOTALL | re.IGNORECASE)
 _ENTITY = re.compile(r"&(?:(#\d+|#x[0-9a-f]+|amp|lt|gt|quot|apos);|(\w+;))?", re.IGNORECASE)
 _FORBIDDEN = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
+_MAX_DEPTH = 32
 _GIVEN_AWAY = ("trade-in", "tradein", "sell")
 _MOBILE = ("cellphone", "mobile", "cell")
 _COLUMNS = {
@@ -41,9 +42,20 @@ def parse_prospect(text: str) -> Element | None:
     if text[:9].lower() != "<prospect":
         return None
     try:
-        return XML(text)
+        element = XML(text)
     except (ParseError, ValueError):
         return None
+    return element if _is_flat(element) else None
+
+
+def _is_flat(prospect: Element) -> bool:
+    """Whether no element lies deeper than a lead has levels, with room to spare."""
+    level = list(prospect)
+    for _ in range(_MAX_DEPTH):
+        if not level:
+            return True
+        level = [child for element in level for child in element]
+    return False
 
 
 def escape_comments(text: str) -> str:

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 import numpy as np
 import pyarrow as pa
 
+from zhongtai.advice import advise
 from zhongtai.contracts import Contract
 from zhongtai.errors import ZhongtaiError
 
@@ -26,8 +27,8 @@ REJECTS_SCHEMA = pa.schema(
 class FileRejected(ZhongtaiError):  # noqa: N818 - an outcome of reading, not a fault of ours
     """The whole file cannot be read. `rows_in` is what could be counted of it."""
 
-    def __init__(self, rule: str, reason: str, rows_in: int = 0, *, hint: str = "") -> None:
-        super().__init__(f"{rule}: {reason}", hint=hint)
+    def __init__(self, rule: str, reason: str, rows_in: int = 0) -> None:
+        super().__init__(f"{rule}: {reason}", hint=advise(rule))
         self.rule = rule
         self.reason = reason
         self.rows_in = rows_in

@@ -15,7 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongtai.contracts import Contract
-from zhongtai.readers.grid import Grid, read_grids, serial_texts
+from zhongtai.readers.bytestream import in_words
+from zhongtai.readers.foreignbook import ForeignBook
+from zhongtai.readers.grid import Grid, serial_texts
 from zhongtai.readers.header import (
     BLANK_CHARACTERS,
     HEADER_SEARCH_ROWS,
@@ -94,7 +96,10 @@ class SheetReader:
         found: list[_Sheet] = []
         failure: FileRejected | None = None
         is_empty = True
-        for name, is_visible, grids in _open_sheets(self._book):
+        sheets = list(_open_sheets(self._book))
+        if not sheets:
+            raise FileRejected("unreadable", "the workbook has no worksheet")
+        for name, is_visible, grids in sheets:
             if not is_visible:
                 self._skip(name, "the sheet is hidden")
                 continue
@@ -129,7 +134,6 @@ class SheetReader:
             "required_column_missing",
             f"no visible sheet has a header in its first {HEADER_SEARCH_ROWS} rows; "
             f"expected {expected}",
-            hint="deliver the workbook with its header row",
         )
         error.rows_in = count_rows(self.contract, self._path)
         return error
@@ -197,15 +201,15 @@ def _damage_rejects() -> Iterator[None]:
     """Damage within the archive rejects the file."""
     try:
         yield
-    except (zipfile.BadZipFile, zlib.error, EOFError) as error:
-        raise FileRejected("unreadable", f"a damaged workbook ({error})") from error
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise FileRejected("unreadable", f"a damaged workbook ({in_words(error)})") from error
 
 
 def _first_filled(grid: Grid) -> tuple[Any, Any]:
     """The first filled cell of each row, and which rows have none."""
     first = pa.array([""] * len(grid.numbers), pa.string())
     is_empty = np.ones(len(grid.numbers), bool)
-    for column in grid.columns:
+    for column in grid.filled_columns:
         first = pc.if_else(pc.match_substring_regex(first, _BLANK), column, first)
         is_empty = truth(pc.match_substring_regex(first, _BLANK))
         if not is_empty.any():
@@ -224,7 +228,7 @@ def _open_sheets(book: Workbook) -> Iterator[_Found]:
     if book.kind == "xlsx":
         with suppress(Unusual, ParseError, ValueError, KeyError):
             return iter(_open_archive(book))
-    return _open_calamine(book)
+    return _open_foreign(book)
 
 
 def _open_archive(book: Workbook) -> list[_Found]:
@@ -240,8 +244,9 @@ def _open_archive(book: Workbook) -> list[_Found]:
                 for grid in read_xml_grids(opened, sheets[position].member, shared, styles):
                     yield grid
                     last = int(grid.numbers[-1])
-        except Unusual:
-            yield from _skip_rows(_calamine_grids(_calamine(book), sheets[position].name), last)
+        except (Unusual, ValueError, IndexError, KeyError):
+            # references that lead nowhere, numbers that are none: the library decides
+            yield from _skip_rows(ForeignBook(book.path).grids(sheets[position].name), last)
 
     return [
         (sheet.name, sheet.is_visible, partial(read, position))
@@ -249,34 +254,10 @@ def _open_archive(book: Workbook) -> list[_Found]:
     ]
 
 
-def _open_calamine(book: Workbook) -> Iterator[_Found]:
-    from python_calamine import SheetTypeEnum, SheetVisibleEnum
-
-    opened = _calamine(book)
-    for meta in opened.sheets_metadata:
-        if meta.typ == SheetTypeEnum.WorkSheet:
-            is_visible = meta.visible == SheetVisibleEnum.Visible
-            yield meta.name, is_visible, partial(_calamine_grids, opened, meta.name)
-
-
-def _calamine(book: Workbook) -> Any:
-    from python_calamine import CalamineError, CalamineWorkbook
-
-    try:
-        return CalamineWorkbook.from_path(book.path)
-    except (CalamineError, OSError) as error:
-        raise FileRejected("unreadable", f"not a readable workbook ({error})") from error
-
-
-def _calamine_grids(opened: Any, name: str) -> Iterator[Grid]:
-    from python_calamine import CalamineError
-
-    try:
-        rows = opened.get_sheet_by_name(name)
-    except (CalamineError, OSError) as error:
-        raise FileRejected("unreadable", f"a sheet cannot be read ({error})") from error
-    if rows.start:
-        yield from read_grids(rows)
+def _open_foreign(book: Workbook) -> Iterator[_Found]:
+    opened = ForeignBook(book.path)
+    for name, is_visible in opened.sheets:
+        yield name, is_visible, partial(opened.grids, name)
 
 
 def _skip_rows(grids: Iterator[Grid], last: int) -> Iterator[Grid]:
@@ -288,4 +269,4 @@ def _skip_rows(grids: Iterator[Grid], last: int) -> Iterator[Grid]:
         elif len(kept):
             columns = [column.take(int64_array(kept)) for column in grid.columns]
             is_number = [None if n is None else n[kept] for n in grid.is_number]
-            yield Grid(grid.numbers[kept], columns, is_number)
+            yield Grid(grid.numbers[kept], columns, is_number, grid.filled)

@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
+from itertools import chain, islice
 from pathlib import Path
 from typing import NamedTuple
 
 from zhongtai.contracts import Contract
+from zhongtai.readers.foreignbook import ForeignBook
 from zhongtai.readers.header import (
     BLANK_CHARACTERS,
     HEADER_SEARCH_ROWS,
@@ -19,28 +21,42 @@ from zhongtai.readers.header import (
     is_totals,
 )
 from zhongtai.readers.records import FileRejected
-from zhongtai.readers.workbook import check_workbook
+from zhongtai.readers.sheetxml import MAX_ROW_BYTES
+from zhongtai.readers.workbook import DAMAGE, check_workbook
 
 _BLOCK = 4 << 20
 # The header stands in the first block, whose rows are looked at one by one.
 _FIRST_BLOCK = 64 << 10
-_SHEET = re.compile(r"<(?:\w+:)?sheet\b([^>]*)>")
-_RELATION = re.compile(r"<(?:\w+:)?Relationship\b([^>]*)>")
-_ATTRIBUTE = re.compile(r"([\w:]+)\s*=\s*[\"']([^\"']*)[\"']")
-_ITEM = re.compile(rb"<(?:\w+:)?si\b[^>]*?(?:/>|>(.*?)</(?:\w+:)?si>)", re.DOTALL)
-_PLAIN_ITEM = re.compile(rb"<si><t(?: [^>]*+)?(?<!/)>([^<]*+)</t></si>")
+# None of these patterns looks further than the next tag of its kind, so that no arrangement of
+# tags that are never closed makes them slow.
+_SHEET = re.compile(r"<(?:\w{1,40}+:)?sheet\b([^<>]*+)>")
+_RELATION = re.compile(r"<(?:\w{1,40}+:)?Relationship\b([^<>]*+)>")
+_ATTRIBUTE = re.compile(r"(?<![\w:])([\w:]++)\s*+=\s*+[\"']([^\"']*+)[\"']")
+_ITEM = re.compile(
+    rb"<(?:\w{1,40}+:)?si\b[^<>]*+(?:(?<=/)>|(?<!/)>"
+    rb"((?:[^<]++|<(?!/?(?:\w{1,40}+:)?si\b))*+)</(?:\w{1,40}+:)?si>)"
+)
+_PLAIN_ITEM = re.compile(rb"<si><t(?: [^<>]*+)?(?<!/)>([^<]*+)</t></si>")
 # The last character of each totals word.
 _TOTALS_END = "计".encode()
 _BLANK_STARTS = {char.encode()[0] for char in BLANK_CHARACTERS + "\r\n"}
-_PHONETIC = re.compile(rb"<(?:\w+:)?rPh\b.*?</(?:\w+:)?rPh>", re.DOTALL)
-_TEXT = re.compile(rb"<(?:\w+:)?t\b[^>]*>([^<]*)</(?:\w+:)?t>")
-_ROW = re.compile(rb"<(?:\w+:)?row\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?row>)", re.DOTALL)
-_CELL = re.compile(rb"<(?:\w+:)?c\b([^>]*?)(?:/>|>(.*?)</(?:\w+:)?c>)", re.DOTALL)
-_VALUE = re.compile(rb"<(?:\w+:)?v\b[^>]*>([^<]*)</(?:\w+:)?v>")
+_PHONETIC = re.compile(
+    rb"<(?:\w{1,40}+:)?rPh\b(?:[^<]++|<(?!/?(?:\w{1,40}+:)?rPh\b))*+</(?:\w{1,40}+:)?rPh>"
+)
+_TEXT = re.compile(rb"<(?:\w{1,40}+:)?t\b[^<>]*+>([^<]*+)</(?:\w{1,40}+:)?t>")
+_ROW = re.compile(
+    rb"<(?:\w{1,40}+:)?row\b([^<>]*+)(?:(?<=/)>|(?<!/)>"
+    rb"((?:[^<]++|<(?!/?(?:\w{1,40}+:)?row\b))*+)</(?:\w{1,40}+:)?row>)"
+)
+_CELL = re.compile(
+    rb"<(?:\w{1,40}+:)?c\b([^<>]*+)(?:(?<=/)>|(?<!/)>"
+    rb"((?:[^<]++|<(?!/?(?:\w{1,40}+:)?c\b))*+)</(?:\w{1,40}+:)?c>)"
+)
+_VALUE = re.compile(rb"<(?:\w{1,40}+:)?v\b[^<>]*+>([^<]*+)</(?:\w{1,40}+:)?v>")
 # A row whose first filled cell holds a shared text or a number: its type and value.
 _FIRST_CELL = re.compile(
-    rb"<row\b[^>]*+>(?:<c\b[^>]*+(?<=/)>)*+<c\b(?:(?!t=)[^>])*+(?:t=[\"'](s|n)[\"'][^>]*+)?(?<!/)>"
-    rb"<v>([0-9.]++)</v>"
+    rb"<row\b[^<>]*+>(?:<c\b[^<>]*+(?<=/)>)*+"
+    rb"<c\b(?:(?!t=)[^<>])*+(?:t=[\"'](s|n)[\"'][^<>]*+)?(?<!/)><v>([0-9.]++)</v>"
 )
 _CLOSING = re.compile(rb"</(?:\w+:)?\Z")
 _CELL_TYPE = re.compile(rb"\bt=[\"'](\w+)[\"']")
@@ -81,7 +97,7 @@ def count_sheets(contract: Contract, path: Path) -> int:
             return _count_binary(contract, path)
         with zipfile.ZipFile(path) as archive:
             return _count_parts(contract, archive)
-    except (FileRejected, zipfile.BadZipFile, EOFError, KeyError):
+    except (FileRejected, *DAMAGE, KeyError, IndexError):
         return 0
 
 
@@ -136,6 +152,9 @@ def _blocks(archive: zipfile.ZipFile, name: str, tag: bytes) -> Iterator[bytes]:
         while block := file.read(size):
             size = _BLOCK
             data = rest + block
+            if len(data) > MAX_ROW_BYTES + _BLOCK:
+                # the reader refuses what has such rows
+                return
             end = _last_end(data, tag)
             if end:
                 yield data[:end]
@@ -249,27 +268,22 @@ def _is_row(cells: Iterator[_Cell], shared: _Shared) -> bool:
 
 
 def _count_binary(contract: Contract, path: Path) -> int:
-    """The old binary format: whole columns of cells instead of XML."""
-    from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
-
+    """The old binary format: whole rows of cells instead of XML."""
     complete = partial = 0
-    try:
-        book = CalamineWorkbook.from_path(path)
-        for meta in book.sheets_metadata:
-            if meta.visible != SheetVisibleEnum.Visible:
-                continue
-            cells = book.get_sheet_by_name(meta.name).to_python()
-            head = [[str(cell) for cell in row if cell != ""] for row in cells[:HEADER_SEARCH_ROWS]]
+    with suppress(FileRejected):
+        book = ForeignBook(path)
+        for name, is_visible in book.sheets:
+            rows = book.rows(name) if is_visible else iter(())
+            first = list(islice(rows, HEADER_SEARCH_ROWS))
+            head = [[str(cell) for cell in row if cell != ""] for row in first]
             position = find_header(contract, head)
             if position < 0:
                 continue
-            rows = sum(map(_is_binary_row, cells[position + 1 :]))
-            partial += rows
+            count = sum(map(_is_binary_row, chain(first[position + 1 :], rows)))
+            partial += count
             with suppress(FileRejected):
                 build_header(contract, head[position])
-                complete += rows
-    except (CalamineError, OSError):
-        return 0
+                complete += count
     return complete or partial
 
 

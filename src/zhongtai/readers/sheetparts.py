@@ -11,10 +11,12 @@ import numpy as np
 import pyarrow as pa
 
 from zhongtai.readers.block import text_ranges
-from zhongtai.readers.records import int64_array
-from zhongtai.readers.sheetxml import CellStyles, Unusual, unescape
+from zhongtai.readers.records import FileRejected, int64_array
+from zhongtai.readers.sheetxml import CellStyles, Unusual, refuse_entities, unescape
 
 _MAX_SHARED_BYTES = 1 << 30
+_MOST_TAGS = 64_000_000
+_LONGEST_CODE = 1024
 _BUILT_IN_MOMENTS = {*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)}
 _BUILT_IN_DURATION = 46
 _NO_CODE = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?![hms]+\])[^\]]*\]', re.IGNORECASE)
@@ -69,7 +71,7 @@ def read_styles(archive: zipfile.ZipFile, *, is_1904: bool) -> CellStyles:
 def _format_kind(number: int, code: str | None) -> int:
     if code is None:
         return 2 if number == _BUILT_IN_DURATION else int(number in _BUILT_IN_MOMENTS)
-    bare = _NO_CODE.sub("", code.split(";")[0])
+    bare = _NO_CODE.sub("", code[:_LONGEST_CODE].split(";")[0])
     if _ELAPSED.search(bare):
         return 2
     return int(bool(_DATE_LETTER.search(bare)) and bare.lower() != "general")
@@ -78,13 +80,17 @@ def _format_kind(number: int, code: str | None) -> int:
 def read_shared_texts(archive: zipfile.ZipFile) -> Any:
     """The shared texts as a string array.
 
-    Raises Unusual where some have parts of their own format, or there are too many.
+    Raises Unusual where some have parts of their own format, FileRejected where there are too many
+    to hold.
     """
     if "xl/sharedStrings.xml" not in archive.namelist():
         return pa.array([], pa.string())
     if archive.getinfo("xl/sharedStrings.xml").file_size > _MAX_SHARED_BYTES:
-        raise Unusual
+        raise FileRejected("too_large", f"over {_MAX_SHARED_BYTES >> 20} MiB of shared texts")
     data = archive.read("xl/sharedStrings.xml")
+    if data.count(b"<") > _MOST_TAGS:
+        raise FileRejected("too_large", f"over {_MOST_TAGS} tags in the shared texts")
+    refuse_entities(data)
     items = data.count(b"<si>") + data.count(b"<si/>")
     if b"<!" in data or b"<r>" in data or b"<rPh" in data or b":si" in data or b"<t/>" in data:
         raise Unusual
@@ -105,7 +111,9 @@ def read_shared_texts(archive: zipfile.ZipFile) -> Any:
 def _root(archive: zipfile.ZipFile, member: str) -> Element:
     from defusedxml.ElementTree import fromstring
 
-    root: Element = fromstring(archive.read(member), forbid_dtd=True)
+    data = archive.read(member)
+    refuse_entities(data)
+    root: Element = fromstring(data, forbid_dtd=True)
     return root
 
 

@@ -16,12 +16,15 @@ import pyarrow.compute as pc
 
 from zhongtai.readers.block import text_ranges
 from zhongtai.readers.grid import Grid, cell_text, serial_texts
-from zhongtai.readers.records import int64_array, truth
+from zhongtai.readers.records import FileRejected, int64_array, truth
 
 _BLOCK = 4 << 20
 # The first block is small: whoever looks for the header reads no more than that.
 _FIRST_BLOCK = 64 << 10
 _ROW_END = b"</row>"
+MAX_ROW_BYTES = 16 << 20
+# Cells and gaps between them in one block: all that 4 MiB of usual rows can hold, many times over.
+_MOST_PLACES = 32 << 20
 _CANONICAL = r"^(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])$"
 _CANONICAL_LENGTH = 16
 _DIGITS = 10 ** np.arange(1, 10)
@@ -44,18 +47,21 @@ def read_xml_grids(
 ) -> Iterator[Grid]:
     """Grids of the worksheet at `part`; `shared` is the string array of shared texts.
 
-    Raises Unusual, at any grid, where the XML is not as the common writers write it.
+    Raises Unusual, at any grid, where the XML is not as the common writers write it, and
+    FileRejected for rows that no table has.
     """
     rest, last, size = b"", 0, _FIRST_BLOCK
     with archive.open(part) as file:
         while block := file.read(size):
             size = _BLOCK
             data = rest + block if rest else block
+            if not last:
+                refuse_entities(data)
             cut = data.rfind(_ROW_END) + len(_ROW_END)
             if cut < len(_ROW_END):
                 rest = data
-                if len(rest) > 4 * _BLOCK:
-                    raise Unusual
+                if len(rest) > MAX_ROW_BYTES:
+                    raise FileRejected("too_large", f"row {last + 1} of a sheet has over 16 MiB")
                 continue
             grid = _Scan(data[:cut], shared, styles, last).grid()
             last = int(grid.numbers[-1])
@@ -63,6 +69,12 @@ def read_xml_grids(
             rest = data[cut:]
     if b"<row" in rest.replace(b"<rowBreaks", b"") or b":row" in rest:
         raise Unusual
+
+
+def refuse_entities(data: bytes) -> None:
+    """Raise FileRejected for XML that declares entities: no spreadsheet program does."""
+    if b"<!ENTITY" in data:
+        raise FileRejected("forbidden_xml", "the workbook declares entities of its own")
 
 
 class _Scan:
@@ -118,15 +130,23 @@ class _Scan:
         texts = self._texts(start, end)
         texts, is_number = self._convert(texts, attributes)
         height, width = len(self.row_numbers), int(column.max()) + 1 if len(column) else 0
-        place = np.full((width, height), len(texts), np.int64)
+        # a stray cell far to the right must not cost a place in each column before it
+        used, column = np.unique(column, return_inverse=True)
+        if len(used) * height > _MOST_PLACES:
+            raise FileRejected(
+                "too_large",
+                f"about row {self.row_numbers[0]} of a sheet, cells stand in {len(used)} columns",
+            )
+        place = np.full((len(used), height), len(texts), np.int64)
         place[column, row] = np.arange(len(texts))
         texts = pa.concat_arrays([texts, pa.array([""], pa.string())])
         is_number = np.append(is_number, False)
-        return Grid(
-            self.row_numbers,
-            [texts.take(int64_array(places)) for places in place],
-            [is_number[places] for places in place],
-        )
+        columns = [pa.array([""] * height, pa.string())] * width
+        are_numbers: list[Any] = [None] * width
+        for position, places in zip(used.tolist(), place, strict=True):
+            columns[position] = texts.take(int64_array(places))
+            are_numbers[position] = is_number[places]
+        return Grid(self.row_numbers, columns, are_numbers, used.tolist())
 
     def _place(self, cells: Any, row: Any) -> tuple[Any, Any]:
         """Column (0-based) and remaining attributes of the given cell tags."""
