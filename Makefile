@@ -44,6 +44,9 @@ test: setup ## Check format, lint and types, then run every test
 fuzz: setup ## Compare thousands of random histories of identity with full runs
 	@ZHONGTAI_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --timeout 0 tests/unit/test_identity_increments.py
 
+faults: setup ## Kill, fail and interrupt every durable step; prints the figures
+	@ZHONGTAI_FAULTS=full $(BIN)/pytest -q -n 2 --timeout 0 tests/faults
+
 bench: setup ## Measure against floors in the same run; writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
@@ -61,4 +64,4 @@ lock: setup ## Resolve requirements.lock anew
 clean: down ## Remove the environment and the demo's home
 	@rm -rf $(VENV) .zhongtai
 
-.PHONY: help setup demo down test fuzz bench accuracy format lock clean
+.PHONY: help setup demo down test fuzz faults bench accuracy format lock clean

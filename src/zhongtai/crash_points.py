@@ -24,6 +24,7 @@ POINTS: Mapping[str, str] = {
     "land.fetched": "a landed file can be read under a name of its own",
     "land.part_written": "the rows of a file stand in an unfinished part",
     "land.tidied": "what is left of a settled file in the workspace is gone",
+    "land.marker_removed": "the marker of a recorded file is gone, the file is still there",
     "land.archived": "a recorded file is in the archive",
     "land.landing_removed": "an archived file has left the landing zone",
     # ledger
@@ -101,6 +102,7 @@ POINTS: Mapping[str, str] = {
     "erase.tombstones_written": "the tombstones stand in a file",
     "erase.recorded": "the erasure is recorded and will be completed",
     "erase.lost_recorded": "an erasure that only a file knew is recorded again",
+    "erase.unrecorded_removed": "what an erasure that was never recorded wrote is gone",
     "erase.requests_recorded": "which requests are left open is recorded",
     "erase.rows_staged": "quarantined rows are written anew, beside the old ones",
     "erase.staged_removed": "quarantined rows that an earlier try wrote anew are gone",

@@ -1,11 +1,8 @@
 """A publisher that dies anywhere leaves stores that the next run brings to one snapshot."""
 
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
@@ -109,81 +106,6 @@ def test_a_fault_at_any_step_converges(
     assert publisher.publish_candidate(settings, connection, candidate) == candidate.snapshot_id
     assert_one_version(settings, connection, candidate.snapshot_id, 4)
     assert_no_leftovers(settings, connection)
-
-
-PUBLISH_AND_DIE = """
-import os, sys
-sys.path.insert(0, {tests!r})
-from zhongtai import publish
-from zhongtai.publish import publisher
-from zhongtai.settings import load_settings
-publisher.commit_identity = lambda settings, snapshot_id: None
-settings = load_settings(home={home!r}, database_url={url!r}, threads=1)
-seen, counting = 0, {counting}
-def die(frame, event, argument):
-    global seen, counting
-    if event in ("call", "return") and "/zhongtai/publish/" in frame.f_code.co_filename:
-        seen += counting
-        counting = counting or (event, frame.f_code.co_name) == ("return", "_flip_postgres")
-        if seen == {at}:
-            os._exit(9)
-sys.setprofile(die)
-publish.publish(settings, {snapshot!r})
-sys.setprofile(None)
-print(seen)
-"""
-
-
-def publish_in_process(
-    settings: Settings, snapshot_id: str, at: int, *, flipped: bool = False
-) -> tuple[int, int]:
-    """(exit code, calls seen) of a publisher that kills itself at its call number `at`.
-
-    With `flipped` the calls count from the first one after PostgreSQL was flipped.
-    """
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            PUBLISH_AND_DIE.format(
-                tests=str(Path(__file__).parent),
-                home=str(settings.home),
-                url=settings.database_url.get_secret_value(),
-                snapshot=snapshot_id,
-                at=at,
-                counting=not flipped,
-            ),
-        ],
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=120,
-    )
-    assert done.returncode in (0, 9), done.stderr
-    return done.returncode, int(done.stdout or 0)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("flipped", [False, True], ids=["before the flip", "after the flip"])
-def test_a_kill_at_any_call_converges(
-    settings: Settings, connection: psycopg.Connection, flipped: bool
-) -> None:
-    shown, rows = publish_rows(settings, connection, 3), 3
-    candidate = build_candidate(settings, connection, 4)
-    _, calls = publish_in_process(settings, candidate.snapshot_id, at=-1, flipped=flipped)
-    shown, rows = candidate.snapshot_id, 4
-    assert calls > 30
-    for rows_now, at in enumerate(range(3, calls, calls // 7), start=5):
-        candidate = build_candidate(settings, connection, rows_now)
-        code, _ = publish_in_process(settings, candidate.snapshot_id, at, flipped=flipped)
-        assert code == 9
-        publish.recover(settings)
-        now = postgres_store.current_snapshot(connection)
-        assert now == candidate.snapshot_id or (now == shown and not flipped)
-        if now == candidate.snapshot_id:
-            shown, rows = now, rows_now
-        assert_one_version(settings, connection, shown, rows)
-        assert_no_leftovers(settings, connection)
 
 
 def test_a_stale_publisher_changes_nothing(

@@ -100,6 +100,8 @@ class Snapshots:
                 self.duck.execute("detach remaining")
         staged.chmod(duckdb_store.FILE_MODES[STORE])
         folders.sync(staged)
+        # a second try finds nothing to take out of the new file, and would leave them
+        drop_bitmaps(self.settings, snapshot_id)
         reach("erase.snapshot_written")
         staged.replace(file)
         folders.sync(file.parent)

@@ -98,7 +98,9 @@ def record_erasure(  # noqa: PLR0913  # what an erasure consists of
 def take_back_lost(settings: Settings, connection: psycopg.Connection) -> list[str]:
     """Record what only the files know, after an older backup was restored: those are open again.
 
-    Returns the ids of such erasures.
+    Returns the ids of such erasures. What an erasure that died before it had tombstones called the
+    person is removed: it was never recorded, and nobody else would. The caller keeps others from
+    recording one meanwhile, by LOCK or by the right to build.
     """
     known = {row[0] for row in connection.execute("select erasure_id from erasure.erasures")}
     found = dict(_list_files(settings, _TOMBSTONES))
@@ -109,7 +111,16 @@ def take_back_lost(settings: Settings, connection: psycopg.Connection) -> list[s
         with connection.transaction():
             _insert(connection, erasure_id, facts, facts["erased_until"], table["mac"].to_pylist())
         reach("erase.lost_recorded")
+    _remove_unrecorded(settings, known | set(found))
     return lost
+
+
+def _remove_unrecorded(settings: Settings, recorded: set[str]) -> None:
+    unfinished = settings.path(FOLDER).glob(".*.part")
+    unknown = [file for key, file in _list_files(settings, _OPEN) if key not in recorded]
+    for file in (*unfinished, *unknown):
+        file.unlink(missing_ok=True)
+        reach("erase.unrecorded_removed")
 
 
 def list_open(connection: psycopg.Connection) -> list[Erasure]:

@@ -37,6 +37,8 @@ def move_to_archive(
     target = archived_file(settings, contract.source, contract.entity, sha256, file.name)
     if zone.stat(file) != file:
         return
+    zone.remove_marker(file)
+    reach("land.marker_removed")
     if zone.is_local and not Path(file.location).is_symlink():
         place_file(Path(file.location), target)
     else:

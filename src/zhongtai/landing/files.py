@@ -114,9 +114,19 @@ class LandingZone:
 
     def remove(self, file: LandedFile) -> None:
         """Remove the file and its done marker, if it has one."""
-        for location in (file.location, f"{file.location}.done"):
-            if self._files.exists(location):
-                self._files.rm_file(location)
+        self.remove_marker(file)
+        if self._files.exists(file.location):
+            self._files.rm_file(file.location)
+
+    def remove_marker(self, file: LandedFile) -> None:
+        """Remove the done marker of a file, if it has one.
+
+        It goes before its file: one that stays alone would call the next file of that name complete
+        while it is still being written.
+        """
+        marker = f"{file.location}.done"
+        if self._files.exists(marker):
+            self._files.rm_file(marker)
 
     def _walk(self, top: str) -> Iterator[LandedFile | Stray]:
         # no recursion: folders may be nested more deeply than functions

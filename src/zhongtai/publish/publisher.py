@@ -17,6 +17,7 @@ from zhongtai.errors import ZhongtaiError
 from zhongtai.housekeeping import tidy
 from zhongtai.publish import (
     duckdb_store,
+    folders,
     parquet_store,
     postgres_store,
     postgres_views,
@@ -115,6 +116,8 @@ def publish_candidate(
         previous = current_snapshot(connection)
         row = snapshots.find(connection, candidate.snapshot_id)
         if row is not None and row.state in ("published", "superseded"):
+            # whoever published it may have died before it cleaned up
+            collect_garbage(settings, connection)
             return candidate.snapshot_id
         try:
             tables = _stage(settings, connection, candidate, progress)
@@ -258,8 +261,14 @@ def is_complete(settings: Settings, connection: psycopg.Connection, snapshot_id:
 def collect_garbage(settings: Settings, connection: psycopg.Connection) -> list[str]:
     """Drop the snapshots past `settings.keep_snapshots` everywhere; never the current one.
 
-    Returns their ids. The caller holds the publish lock; `connection` must autocommit.
+    Returns their ids. What killed publishers left unfinished goes as well. The caller holds the
+    publish lock; `connection` must autocommit.
     """
+    from zhongtai.tags.bitmaps import remove_abandoned
+
+    remove_abandoned(settings)
+    for partial in settings.path("identity").glob(".*.partial"):
+        folders.remove(partial)
     kept = set(snapshots.kept_snapshots(connection, settings.keep_snapshots))
     current = current_snapshot(connection)
     known = (

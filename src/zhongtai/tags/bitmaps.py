@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
 from zhongtai.publish.content import literal
+from zhongtai.publish.folders import remove
 from zhongtai.settings import Settings
 from zhongtai.tags.population import (
     Populace,
@@ -45,7 +46,7 @@ IDENTIFIER = "identifier"
 # A text of more values than this is kept as a column: its bitmaps would be many and all but empty.
 _MOST_BITMAPS = 64
 _COLUMNS_AT_ONCE = 24
-_USERS = "users.parquet"
+_USERS, _LOCK = "users.parquet", ".lock"
 _BITS, _VALUES, _PERSONS = "bitmaps.parquet", "values.parquet", "persons.parquet"
 # Small, for of persons a few rows are read.
 _ROW_GROUP = 4096
@@ -234,12 +235,20 @@ def drop_bitmaps(settings: Settings, snapshot_id: str) -> None:
     reach("clean_up.bitmaps_dropped")
 
 
+def remove_abandoned(settings: Settings) -> None:
+    """Remove what processes that died left unfinished: it tells of persons."""
+    root = settings.path("published", "bitmaps")
+    with _locked(root):
+        for left in (file for file in root.glob(".*") if file.name != _LOCK):
+            remove(left)
+
+
 @contextmanager
 def _locked(root: Path) -> Iterator[None]:
     """Only one process at a time gives numbers."""
     root.mkdir(parents=True, exist_ok=True)
     root.chmod(0o700)
-    descriptor = os.open(root / ".lock", os.O_RDWR | os.O_CREAT, 0o600)
+    descriptor = os.open(root / _LOCK, os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         yield
