@@ -94,7 +94,10 @@ def of_referrals(exports: MoneyExports) -> Iterator[Earned]:
         if not own or not in_time(referral, order):
             continue
         original = adviser(exports, own[0][1])
-        if original == adviser(exports, order):
+        rate = rate_on(exports, "referral", local_date(at))
+        if rate is None:
+            continue
+        if original == adviser(exports, order) and not rate["pays_beside_first_deal"]:
             continue
         ends = [taken_back(order, at)]
         if referral["status"] != "有效":

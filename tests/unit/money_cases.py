@@ -20,12 +20,13 @@ DAYS += ["2026-01-01", "2026-02-28", "2026-03-01", "2026-06-30", "2026-07-01", "
 CLOCKS = ["00:00:00", "09:59:59", "10:00:00", "23:59:59"]
 STEPS = [0, 1, 3600, 86400, 20 * 86400, 89 * 86400, 90 * 86400, 91 * 86400]
 RATES = [
-    ("first_deal", 10, 100, None, date(2000, 1, 1), date(2026, 7, 1)),
-    ("first_deal", 1, 8, None, date(2026, 7, 1), None),
-    ("repurchase", 5, 100, 36, date(2000, 1, 1), date(2026, 3, 1)),
-    ("repurchase", 6, 100, 24, date(2026, 3, 1), None),
-    ("referral", 3, 100, None, date(2000, 1, 1), None),
-    ("value_added", 5, 100, None, date(2000, 1, 1), date(2026, 8, 1)),
+    ("first_deal", 10, 100, None, None, date(2000, 1, 1), date(2026, 7, 1)),
+    ("first_deal", 1, 8, None, None, date(2026, 7, 1), None),
+    ("repurchase", 5, 100, 36, None, date(2000, 1, 1), date(2026, 3, 1)),
+    ("repurchase", 6, 100, 24, None, date(2026, 3, 1), None),
+    ("referral", 3, 100, None, False, date(2000, 1, 1), date(2026, 7, 1)),
+    ("referral", 3, 100, None, True, date(2026, 7, 1), None),
+    ("value_added", 5, 100, None, None, date(2000, 1, 1), date(2026, 8, 1)),
 ]
 STAGED = {
     "leads": "stg_crm__leads",
@@ -265,7 +266,7 @@ def draw_world(name: str, seed: int, strangers: Sequence[str] = ()) -> MoneyExpo
     """A world of its own for every seed; `strangers` are codes that no member has."""
     world = MoneyWorld(name, seed)
     names = ["component", "rate_numerator", "rate_denominator", "min_months"]
-    names += ["valid_from", "valid_to"]
+    names += ["pays_beside_first_deal", "valid_from", "valid_to"]
     world.exports.rates = [dict(zip(names, rate, strict=True)) for rate in RATES]
     for number in range(9):
         world.order(number)

@@ -175,6 +175,27 @@ def test_a_referred_car_pays_nobody_twice(bench: Bench) -> None:
     assert {key[2] for key in paid(bench)} == {"first_deal"}
 
 
+@pytest.mark.parametrize(("handed_over", "is_paid"), [("2026-06-30", False), ("2026-07-01", True)])
+def test_a_referred_car_pays_its_seller_twice_from_the_day_that_the_rates_say_so(
+    bench: Bench, handed_over: str, is_paid: bool
+) -> None:
+    rate = {"rate_numerator": 3, "rate_denominator": 100}
+    begun, changed = date(2000, 1, 1), date(2026, 7, 1)
+    referral = rate | {"component": "referral"}
+    bench.given(
+        "commission_rates",
+        [
+            rate | {"component": "first_deal", "valid_from": begun},
+            referral | {"pays_beside_first_deal": False, "valid_from": begun, "valid_to": changed},
+            referral | {"pays_beside_first_deal": True, "valid_from": changed},
+        ],
+    )
+    sell(bench, [("u1", "A", "2026-04-01"), ("u2", "A", handed_over)])
+    refer(bench)
+    found = {key[0]: fen for key, fen in paid(bench).items() if key[2] == "referral"}
+    assert found == ({"2026-07": (30_000, 0)} if is_paid else {})
+
+
 def test_a_referrer_without_a_car_has_no_adviser_to_pay(bench: Bench) -> None:
     sell(bench, [("u1", "A", "2026-04-01"), ("u2", "B", "2026-06-01")])
     refer(bench, member_is="u9")

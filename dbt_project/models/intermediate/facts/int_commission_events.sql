@@ -96,9 +96,17 @@ with
             {{ ref("int_car_sales") }} as referrers
             on referrers.buyer_key = referred.member_one_id
             and referrers.car_number = 1
+        inner join
+            {{ ref("commission_rates") }} as rates
+            on rates.component = 'referral'
+            and {{ holds_on("rates", "cars.delivered_at") }}
         where
             referred.is_in_time
-            and referrers.staff_id <> coalesce(cars.staff_id, '')
+            -- one adviser earns once by a car, unless the seed says otherwise
+            and (
+                rates.pays_beside_first_deal
+                or referrers.staff_id <> coalesce(cars.staff_id, '')
+            )
             -- cancelled before the delivery it never earned anything
             and (
                 referred.referral_cancelled_at is null
