@@ -47,6 +47,10 @@ fuzz: setup ## Compare thousands of random histories of identity with full runs
 faults: setup ## Kill, fail and interrupt every durable step; prints the figures
 	@ZHONGTAI_FAULTS=full $(BIN)/pytest -q -n 2 --timeout 0 tests/faults
 
+simulate: setup ## Live a month of files, crashes and decisions beside a model of them: SEED=n
+	@ZHONGTAI_SIMULATE_SEED=$(or $(SEED),1) ZHONGTAI_SIMULATE_DAYS=$(DAYS) ZHONGTAI_SIMULATE_PUBLISH=$(PUBLISH) \
+		$(BIN)/pytest -q -s --timeout 0 tests/faults/test_simulation.py -k month
+
 bench: setup ## Measure against floors in the same run; writes docs/benchmarks.md
 	@$(BIN)/python -m benchmarks
 
@@ -64,4 +68,4 @@ lock: setup ## Resolve requirements.lock anew
 clean: down ## Remove the environment and the demo's home
 	@rm -rf $(VENV) .zhongtai
 
-.PHONY: help setup demo down test fuzz faults bench accuracy format lock clean
+.PHONY: help setup demo down test fuzz faults simulate bench accuracy format lock clean

@@ -1,0 +1,157 @@
+"""Thousands of small files through the real scheduler: none stuck, nothing grows without bound.
+
+An hour or so, so only where it is asked for: ZHONGTAI_SOAK_MINUTES=60 make faults.
+"""
+
+import os
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import duckdb
+import psycopg
+import pytest
+from simulated_landing import Shore
+from simulated_ledger import Ledger, Rules
+from simulated_world import COMPLETION, IMMUTABLE, World
+from soak_memory import MemoryWatch
+
+from zhongtai.contracts import Contracts
+from zhongtai.database import connect, database_url
+from zhongtai.service import start_services, stop_services
+from zhongtai.settings import Settings, load_settings
+
+MINUTES = float(os.environ.get("ZHONGTAI_SOAK_MINUTES") or 0)
+FILES = int(os.environ.get("ZHONGTAI_SOAK_FILES") or MINUTES * 5000 / 60)
+# after the last file: one build and one more for what came during it
+PATIENCE_SECONDS = 1200
+SUFFIXES = {"app": "jsonl.gz", "miniprogram": "jsonl", "website": "csv.gz"}
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.timeout(0),
+    pytest.mark.skipif(not MINUTES, reason="ZHONGTAI_SOAK_MINUTES says how long it may take"),
+]
+
+
+@pytest.fixture
+def soaked() -> Iterator[Settings]:
+    """A home with a running Airflow, stopped and removed at the end."""
+    home = Path(tempfile.mkdtemp(prefix="zt-soak-", dir="/tmp"))
+    settings = load_settings(home=home, stable_seconds=1, sweep_minutes=1, memory_limit="2GB")
+    try:
+        start_services(settings, say=lambda _: None)
+        yield settings
+    finally:
+        stop_services(settings)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def deliver_all(settings: Settings, contracts: Contracts) -> Ledger:
+    """Deliver the files evenly over the time; returns what the ledger must say of them."""
+    headers = {n: [c.delivered for c in contracts[n].columns] for n in COMPLETION}
+    world, ledger = World(1, headers), Ledger(COMPLETION, IMMUTABLE)
+    shore = Shore(Path(settings.landing_url), ledger)
+    started = time.monotonic()
+    entities = sorted(COMPLETION)
+    for number in range(FILES):
+        entity = entities[number % len(entities)]
+        source, _, name = entity.partition(".")
+        day = number * 30 // FILES
+        label = f"{source}/{name}/day {day:02d}/{number}.{SUFFIXES.get(source, 'csv')}"
+        drawn = world.draw(entity, day, world.random.randint(1, 5))
+        file = world.file(entity, label, drawn, world.moment(day))
+        shore.deliver(file, file.modified)
+        due = started + MINUTES * 60 * (number + 1) / FILES
+        time.sleep(max(0.0, due - time.monotonic()))
+    ledger.drain(datetime.now(UTC), Rules())
+    return ledger
+
+
+def read_counts(settings: Settings) -> dict[str, tuple[int, int]]:
+    """By file the rows in and set aside, of everything in the ledger."""
+    with connect(settings, autocommit=True) as connection:
+        rows = connection.execute(
+            "select file, rows_in, rows_quarantined from ledger.deliveries"
+        ).fetchall()
+    assert len({row[0] for row in rows}) == len(rows), "a file was recorded twice"
+    return {file: (rows_in, quarantined) for file, rows_in, quarantined in rows}
+
+
+def read_loaded(settings: Settings) -> Counter[str]:
+    """By entity the rows that were loaded."""
+    with connect(settings, autocommit=True) as connection:
+        rows = connection.execute(
+            "select source || '.' || entity, sum(rows_loaded)::bigint from ledger.deliveries"
+            " group by 1"
+        ).fetchall()
+    return Counter(dict(rows))
+
+
+def published_files(settings: Settings) -> int:
+    """How many files the current snapshot tells of."""
+    current = settings.path("published", "metrics", "current.duckdb")
+    if not current.exists():
+        return 0
+    with duckdb.connect(str(current.resolve()), read_only=True) as snapshot:
+        return int(snapshot.execute("select count(*) from meta_ledger").fetchall()[0][0])
+
+
+def count_stuck(settings: Settings) -> int:
+    """DAG runs that began long ago and have not ended."""
+    url = database_url(settings, "airflow")
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            "select count(*) from dag_run where state in ('queued', 'running')"
+            " and queued_at < now() - interval '10 minutes'"
+        ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def test_thousands_of_small_files_leave_nothing_stuck_and_nothing_growing(
+    soaked: Settings, contracts: Contracts
+) -> None:
+    with MemoryWatch(soaked) as watch:
+        expected = deliver_all(soaked, contracts)
+        deadline = time.monotonic() + PATIENCE_SECONDS
+        while published_files(soaked) < FILES and time.monotonic() < deadline:
+            time.sleep(5)
+    growths = watch.growths()
+    print("", *growths, sep="\n")  # noqa: T201
+    told = {entry.file.label: (len(entry.fates), entry.fates.count("quarantined"))
+            for entry in expected.entries}  # fmt: skip
+    assert read_counts(soaked) == told
+    loaded = Counter(entity for entity, _ in distinct_rows(expected))
+    assert read_loaded(soaked) == loaded
+    assert published_files(soaked) == FILES
+    assert count_stuck(soaked) == 0
+    assert len(growths) >= 5
+    assert [str(growth) for growth in growths if not growth.is_steady] == []
+    assert count_kept(soaked) == []
+
+
+def distinct_rows(ledger: Ledger) -> list[tuple[str, str]]:
+    """Rows that load whatever the order in which files come: a key of an immutable entity once."""
+    rows = [(entity, row.key) for entity, row in ledger.rows()]
+    immutable = {row for row in rows if row[0] in IMMUTABLE}
+    return [*immutable, *(row for row in rows if row[0] not in IMMUTABLE)]
+
+
+def count_kept(settings: Settings) -> list[str]:
+    """What is kept of the past although nobody promised it."""
+    most = settings.keep_snapshots
+    limits = {
+        "published/profiles/*.duckdb": most + 1,
+        "published/metrics/*.duckdb": most + 1,
+        "published/parquet/2*": most,
+        "identity/2*": most,
+        "tmp/ingest-*": 0,
+    }
+    found = {pattern: len(list(settings.home.glob(pattern))) for pattern in limits}
+    return [
+        f"{p}: {found[p]} instead of {limit}" for p, limit in limits.items() if found[p] > limit
+    ]

@@ -1,0 +1,23 @@
+"""A slope in the memory of a process is told from noise."""
+
+import random
+
+import pytest
+from soak_memory import MEGABYTE, fit
+
+
+def samples(gain: float, noise: float) -> list[tuple[float, float]]:
+    """An hour of samples that gain so many megabytes in all, after a steep start."""
+    draw = random.Random(7)  # noqa: S311
+    rows = [(float(at), 300 + gain * at / 3600 + draw.gauss(0, noise)) for at in range(0, 3600, 3)]
+    return [(at, (size - max(0, 60 - at / 10)) * MEGABYTE) for at, size in rows]
+
+
+@pytest.mark.parametrize(("gain", "noise"), [(0, 0), (0, 30), (8, 5)])
+def test_a_process_that_only_breathes_is_steady(gain: float, noise: float) -> None:
+    assert fit("scheduler", samples(gain, noise)).is_steady
+
+
+@pytest.mark.parametrize(("gain", "noise"), [(60, 0), (60, 30), (200, 50)])
+def test_a_process_that_grows_is_not_steady(gain: float, noise: float) -> None:
+    assert not fit("scheduler", samples(gain, noise)).is_steady
