@@ -55,6 +55,7 @@ def make_project(target: Path) -> Path:
         shutil.copy(PROJECT / "expectations" / "raw" / f"{entity}.yml", target / "expectations/raw")
     for seed in _SEEDS:
         shutil.copy(PROJECT / "seeds" / seed, target / "seeds")
+    shutil.copy(PROJECT / "dbt_project/dbt_project.yml", target / "dbt_project")
     return target
 
 
