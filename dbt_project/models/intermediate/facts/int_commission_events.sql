@@ -135,17 +135,9 @@ with
     ),
 
     events as (
-        select *
-        from first_deals
-        union all
-        select *
-        from repurchases
-        union all
-        select *
-        from referrals
-        union all
-        select *
-        from value_added
+        {%- for kind in ["first_deals", "repurchases", "referrals", "value_added"] %}
+            {{ "union all" if not loop.first }} select * from {{ kind }}
+        {%- endfor %}
     )
 
 select *
