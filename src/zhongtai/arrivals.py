@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from zhongtai.access import LOADER
 from zhongtai.contracts import load_contracts
 from zhongtai.database import connect
 from zhongtai.landing import Delivery, LandingZone, find_deliveries
@@ -26,7 +27,7 @@ class Arrivals:
 
     def __init__(self, settings: Settings, source: str) -> None:
         self.source = source
-        self._settings = settings
+        self._settings = settings.acting_as(LOADER)
         self._zone = LandingZone(settings.landing_url)
         self._contracts = load_contracts(settings.project_dir)
         self._told: set[Observation] = set()

@@ -11,9 +11,9 @@ from pathlib import Path
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from zhongtai.access import create_roles, grant_rights
 from zhongtai.database import database_url, postgres_program
 from zhongtai.errors import ConfigurationError, ZhongtaiError
-from zhongtai.publish.postgres_views import create_roles
 from zhongtai.settings import Settings, subprocess_environment
 
 
@@ -60,6 +60,9 @@ def restore(settings: Settings, file: Path) -> None:
     _call(
         settings, "pg_restore", "--single-transaction", "--exit-on-error", "--no-owner", str(file)
     )
+    with psycopg.connect(database_url(settings)) as connection:
+        # whoever restored owns everything now, what the publisher has to own included
+        grant_rights(connection)
 
 
 def _call(settings: Settings, program: str, *arguments: str) -> None:

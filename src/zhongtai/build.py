@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from zhongtai import __version__
+from zhongtai.access import PUBLISHER
 from zhongtai.contracts import Contracts
 from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
@@ -105,6 +106,7 @@ def build_candidate(
     from zhongtai import warehouse
     from zhongtai.database import connect
 
+    settings = settings.acting_as(PUBLISHER)
     _ready_working_file(settings)
     warehouse.prepare(settings, contracts, run)
     snapshot_id = make_snapshot_id(run.as_of, run.run_id, inputs.fingerprint)
@@ -134,6 +136,8 @@ def _erase_requested(
     from zhongtai.database import connect
     from zhongtai.erasure.erasures import erase_requested
 
+    # only the owner of the database writes tombstones, counts and decisions anew
+    settings = settings.acting_as("")
     with connect(settings, autocommit=True) as connection:
         return erase_requested(settings, contracts, connection, run, progress)
 

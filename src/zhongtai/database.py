@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import psycopg
 from psycopg import sql
 
+from zhongtai.access import act_as, create_roles, grant_rights, read_rights
 from zhongtai.errors import ConfigurationError
 from zhongtai.settings import Settings
 
@@ -147,7 +148,11 @@ def database_url(settings: Settings, database: str = DATABASE) -> str:
 
 @contextmanager
 def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg.Connection]:
-    """A connection to the zhongtai database with the schema up to date; commits on success."""
+    """A connection to the zhongtai database with the schema up to date; commits on success.
+
+    It acts as the role of the settings. Raises ConfigurationError where there is no such database,
+    or where who logs in may not act so.
+    """
     try:
         connection = psycopg.connect(database_url(settings), autocommit=autocommit)
     except psycopg.OperationalError as error:
@@ -159,11 +164,18 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg
         connection.execute("set timezone to 'UTC'")
         connection.execute(_KEEP_ALIVE)
         migrate(connection)
+        if settings.role:
+            act_as(connection, settings.role)
+            if not autocommit:
+                connection.commit()
         yield connection
 
 
 def migrate(connection: psycopg.Connection) -> None:
-    """Apply the migrations that this database has not seen, each once, in name order."""
+    """Apply the migrations that this database has not seen, each once, in name order.
+
+    The rights of the roles follow after any of them, and when they changed.
+    """
     files = sorted(
         (
             entry
@@ -172,10 +184,11 @@ def migrate(connection: psycopg.Connection) -> None:
         ),
         key=lambda entry: entry.name,
     )
+    rights = f"rights-{hashlib.sha256(read_rights().encode()).hexdigest()[:16]}"
     exists = connection.execute("select to_regclass('public.zhongtai_migrations')").fetchone()
     if exists and exists[0]:
         applied = {r[0] for r in connection.execute("select name from public.zhongtai_migrations")}
-        if applied.issuperset(entry.name for entry in files):
+        if applied.issuperset([rights, *(entry.name for entry in files)]):
             if not connection.autocommit:
                 connection.commit()
             return
@@ -189,11 +202,18 @@ def migrate(connection: psycopg.Connection) -> None:
         for entry in files:
             if entry.name not in applied:
                 connection.execute(entry.read_text("utf-8").encode())
-                connection.execute(
-                    "insert into public.zhongtai_migrations (name) values (%s)", [entry.name]
-                )
+                _note(connection, entry.name)
+        create_roles(connection)
+        grant_rights(connection)
+        _note(connection, rights)
     if not connection.autocommit:
         connection.commit()
+
+
+def _note(connection: psycopg.Connection, name: str) -> None:
+    connection.execute(
+        "insert into public.zhongtai_migrations (name) values (%s) on conflict do nothing", [name]
+    )
 
 
 @contextmanager

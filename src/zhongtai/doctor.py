@@ -8,12 +8,12 @@ from importlib import metadata
 
 import psycopg
 
+from zhongtai.access import LOADER, OPS, PUBLISHER, READERS, ROLES
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import ADVISORY_LOCKS, connect
 from zhongtai.home import private_folders
 from zhongtai.ingest.parts import RESTORE_HINT, Lake
 from zhongtai.publish import current_snapshot, publisher
-from zhongtai.publish.postgres_views import READERS
 from zhongtai.quality import balance
 from zhongtai.quality.results import Evidence
 from zhongtai.settings import Settings
@@ -25,6 +25,12 @@ _LONGEST_LOCK = timedelta(hours=6)
 _CLOCKS_APART = timedelta(seconds=5)
 _LEFT_OVER = timedelta(days=1)
 _SHOWN = 5
+# What roles that read nothing published may enter besides, of what the examination looks at.
+_WORKING_IN = {
+    LOADER: ("ledger",),
+    OPS: ("ledger",),
+    PUBLISHER: ("profiles", "ledger", "identity", "profiles_data", "tags"),
+}
 
 
 @dataclass(frozen=True)
@@ -131,26 +137,27 @@ def _examine_modes(patient: Patient) -> Found:
 
 
 def _examine_roles(patient: Patient) -> Found:
-    """The readers' roles are there, and none sees more than it may."""
+    """The roles are there, and none sees more than it may."""
     symptoms = []
-    for role in sorted({role for roles in READERS.values() for role in roles}):
+    for role in ROLES:
         query = "select rolsuper or rolcreaterole from pg_roles where rolname = %s"
         row = patient.connection.execute(query, [role]).fetchone()
         if row is None:
-            symptoms.append(Symptom(f"role {role} is missing", "publish once: it is made then"))
+            told = f"role {role} is missing"
+            symptoms.append(Symptom(told, "run `zhongtai database migrate`: it is made then"))
             continue
         if row[0]:
             told = f"role {role} may do everything"
             symptoms.append(Symptom(told, f"alter role {role} nosuperuser nocreaterole"))
         for schema in ("profiles", "ledger", "identity", "profiles_data", "tags"):
-            may = role in READERS.get(schema, ())
+            may = role in READERS.get(schema, ()) or schema in _WORKING_IN.get(role, ())
             can = patient.connection.execute(
                 "select has_schema_privilege(%s, %s, 'usage')", [role, schema]
             ).fetchone()
             if can and can[0] and not may and not row[0]:
                 told = f"role {role} may enter schema {schema}"
                 symptoms.append(Symptom(told, f"revoke usage on schema {schema} from {role}"))
-    return "bi_reader, profile_reader", symptoms
+    return ", ".join(ROLES), symptoms
 
 
 def _examine_locks(patient: Patient) -> Found:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, replace
 
 import psycopg
 
+from zhongtai.access import PUBLISHER
 from zhongtai.crash_points import reach
 from zhongtai.database import connect
 from zhongtai.errors import GateHeldError, ZhongtaiError
@@ -109,7 +110,7 @@ def release(settings: Settings, because: str, snapshot_id: str | None = None) ->
     reason = because.strip()
     if not reason:
         raise ZhongtaiError("a release needs a reason", hint='zhongtai release --because "…"')
-    with connect(settings) as connection:
+    with connect(settings.acting_as(PUBLISHER)) as connection:
         candidate = load_candidate(connection, snapshot_id=snapshot_id)
         row = connection.execute(
             "select verdict, blocking, can_be_released from ledger.gate_verdicts"

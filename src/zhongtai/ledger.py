@@ -12,6 +12,7 @@ from zhongtai.contracts import Contract
 from zhongtai.crash_points import reach
 from zhongtai.errors import BalanceError
 from zhongtai.landing import Delivery, LandedFile
+from zhongtai.masks import mask_told
 from zhongtai.printable import printable
 from zhongtai.runs import Run
 
@@ -32,6 +33,11 @@ class QuarantineCount:
     reason: str
     severity: str
     rows: int
+
+    def __post_init__(self) -> None:
+        # the ledger is read by many, so it quotes no person
+        object.__setattr__(self, "column", mask_told(self.column))
+        object.__setattr__(self, "reason", mask_told(self.reason))
 
 
 @dataclass(frozen=True)

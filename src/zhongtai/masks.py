@@ -5,6 +5,11 @@ import re
 # Record keys are told as they are, for people look records up by them, except where a source made
 # one of somebody's phone, e-mail address or identity card.
 _PERSONAL = re.compile(r"(\+?86)?1[3-9]\d{9}|\d{17}[\dXx]|[^@\s]+@[^@\s]+")
+# The same within a text, with borders: a hash or a count may hold such digits by chance.
+_PERSONAL_WITHIN = re.compile(
+    r"(?<![0-9A-Za-z])(?:(?:\+?86[- ]?)?1[3-9]\d{9}|\d{17}[\dXx]|(?=[A-Z]*\d)[A-HJ-NPR-Z0-9]{17})"
+    r"(?![0-9A-Za-z])|[^@\s,;:'\"]+@[^@\s,;:'\"]+"
+)
 
 
 def mask_sql(value: str) -> str:
@@ -41,6 +46,11 @@ def mask_key(record_key: str) -> str:
     return "|".join(
         _mask(part) if _PERSONAL.fullmatch(part) else part for part in record_key.split("|")
     )
+
+
+def mask_told(text: str) -> str:
+    """A text that quotes names from a file: a row of data may have been taken for its header."""
+    return _PERSONAL_WITHIN.sub(lambda found: _mask(found[0]), text)
 
 
 def mask_asked(text: str) -> str:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import psycopg
 
 from zhongtai import ledger
+from zhongtai.access import LOADER, PUBLISHER
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, GateHeldError, ZhongtaiError
@@ -54,9 +55,9 @@ class Outcome:
 
 
 @contextmanager
-def _writer(settings: Settings, what: str) -> Iterator[psycopg.Connection]:
+def _writer(settings: Settings, what: str, role: str = PUBLISHER) -> Iterator[psycopg.Connection]:
     """The one writer of the working file: a connection that holds the lock."""
-    with connect(settings, autocommit=True) as connection:
+    with connect(settings.acting_as(role), autocommit=True) as connection:
         connection.execute("select set_config('application_name', %s, false)", [f"zhongtai {what}"])
         with exclusive_lock(
             connection, publisher.WRITER_LOCK, "building or publishing in this home"
@@ -100,7 +101,7 @@ def ingest(
             f"there is no source {source!r}", hint="one of " + ", ".join(contracts.sources)
         )
     secure_home(settings)
-    with connect(settings, autocommit=True) as connection:
+    with connect(settings.acting_as(LOADER), autocommit=True) as connection:
         run = start_run(connection, "ingest", as_of)
         with _recorded(connection, run):
             report = _drain(settings, contracts, run, source, progress)
@@ -131,7 +132,7 @@ def replay(
 
     contracts = load_contracts(settings.project_dir)
     secure_home(settings)
-    with connect(settings, autocommit=True) as connection:
+    with connect(settings.acting_as(LOADER), autocommit=True) as connection:
         run = start_run(connection, "replay")
         with _recorded(connection, run):
             progress("replay")
@@ -153,7 +154,7 @@ def erase(
 
     contracts = load_contracts(settings.project_dir)
     secure_home(settings)
-    with _writer(settings, "erase") as connection:
+    with _writer(settings, "erase", role="") as connection:
         recover_snapshots(settings)
         run = start_run(connection, "erase")
         with _recorded(connection, run):
@@ -176,7 +177,7 @@ def wait_for_ingestion(settings: Settings, at_most_seconds: float) -> None:
     contracts = load_contracts(settings.project_dir)
     deadline = time.monotonic() + at_most_seconds
     while time.monotonic() < deadline:
-        with connect(settings) as connection:
+        with connect(settings.acting_as(LOADER)) as connection:
             memory = ledger.LandingMemory(connection)
             waiting = find_deliveries(
                 zone, contracts, memory, stable_seconds=settings.stable_seconds
@@ -219,11 +220,11 @@ def _build_if_new(  # noqa: PLR0913, PLR0917  # what a build is made of
 ) -> Candidate | snapshots.Snapshot | None:
     """The new candidate, or the snapshot that the same input gave already; None without input."""
     from zhongtai import build as building
-    from zhongtai.erasure.sweep import complete_erasures
+    from zhongtai.retention import remove_due
 
     if not ledger.has_deliveries(connection):
         return None
-    complete_erasures(settings, contracts, connection, run.run_id, progress)
+    remove_due(settings, contracts, run, progress)
     while True:
         inputs = building.fingerprint_inputs(
             settings, connection, run.as_of, is_explicit=as_of is not None
@@ -327,7 +328,7 @@ def _publish(
 
 def describe_hold(settings: Settings, run_id: str | None = None) -> str:
     """Why the candidate of a run is held, with numbers, and where the page of its checks is."""
-    with connect(settings) as connection:
+    with connect(settings.acting_as(PUBLISHER)) as connection:
         return _describe_hold(settings, load_candidate(connection, run_id=run_id))
 
 
@@ -360,7 +361,7 @@ def run_once(
     """
     contracts = load_contracts(settings.project_dir)
     secure_home(settings)
-    with connect(settings, autocommit=True) as connection:
+    with connect(settings.acting_as(PUBLISHER), autocommit=True) as connection:
         run = start_run(connection, "run", as_of)
         with _recorded(connection, run):
             report = _drain(settings, contracts, run, None, progress)

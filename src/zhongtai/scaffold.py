@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from zhongtai.contracts import Column, Contract, Contracts
+from zhongtai.jinja import as_plain_text
 
 # What a contract calls a kind of value → what the cleaning macros call it, where they differ.
 _KINDS = {
@@ -56,7 +57,7 @@ def model_file(project_dir: Path, contract: Contract) -> Path:
 def sources_document(contracts: Contracts) -> str:
     """The dbt source `raw`: one table per contract. Its columns are described in the contract."""
     tables = [
-        {"name": contract.table, "description": contract.description}
+        {"name": contract.table, "description": as_plain_text(contract.description)}
         for contract in contracts.values()
     ]
     source = {
@@ -107,7 +108,7 @@ def model_document(contract: Contract) -> str:
         *(
             {
                 "name": column.name,
-                "description": column.description,
+                "description": as_plain_text(column.description),
                 "data_type": _DATA_TYPES.get(_kind(contract, column), "varchar"),
                 **_pii(column.pii),
             }
@@ -123,9 +124,10 @@ def model_document(contract: Contract) -> str:
             "data_type": "varchar",
         },
     ]
+    told = as_plain_text(contract.description)
     model = {
         "name": f"stg_{contract.table}",
-        "description": f"{contract.description}; cleaned. Grain: {_grain(contract)}.",
+        "description": f"{told}; cleaned. Grain: {_grain(contract)}.",
         "columns": columns,
     }
     return _yaml({"version": 2, "models": [model]})

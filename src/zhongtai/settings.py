@@ -1,15 +1,31 @@
 """Every setting, from the environment (`ZHONGTAI_*`). No other module reads the environment."""
 
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 import psutil
-from pydantic import Field, PositiveInt, SecretStr, ValidationError, computed_field
+from pydantic import (
+    Field,
+    PositiveInt,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    computed_field,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from zhongtai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pydantic_core import ErrorDetails
+
+# A key that every reader can write into its SQL as it is.
+_KEY = re.compile(r"[!#-&(-\[\]-~]{16,}")
 
 
 def _default_memory_limit() -> str:
@@ -47,6 +63,9 @@ class Settings(BaseSettings):
     incremental_tags: bool = Field(
         True, description="Compute tags anew only of persons of whom something changed"
     )
+    profiles_key: SecretStr = Field(
+        SecretStr(""), description="Key that encrypts published profiles; empty: not encrypted"
+    )
     keep_snapshots: PositiveInt = Field(3, description="Published snapshots kept for rollback")
     keep_history_days: PositiveInt = Field(
         90, description="How long logs and what the ledger tells of models and idle runs are kept"
@@ -77,6 +96,30 @@ class Settings(BaseSettings):
         """The raw zone as an fsspec URL or absolute path."""
         return self.lake or str(self.home.absolute() / "lake")
 
+    @field_validator("profiles_key")
+    @classmethod
+    def _require_plain_key(cls, key: SecretStr) -> SecretStr:
+        # DuckDB reads escapes in a key, and quotes a key that it cannot read
+        if key.get_secret_value() and not _KEY.fullmatch(key.get_secret_value()):
+            raise ValueError(
+                "expected at least 16 printable ASCII characters without quotes and backslashes"
+            )
+        return key
+
+    # no setting: the steps choose it
+    _role: str = PrivateAttr("")
+
+    @property
+    def role(self) -> str:
+        """The PostgreSQL role that connections act as; empty: who logs in."""
+        return self._role
+
+    def acting_as(self, role: str) -> Self:
+        """The same settings for work that a role of PostgreSQL may do (see `access`)."""
+        copy = self.model_copy()
+        copy._role = role
+        return copy
+
     def path(self, *parts: str) -> Path:
         """An absolute path below the home folder."""
         return self.home.absolute().joinpath(*parts)
@@ -96,10 +139,15 @@ def load_settings(**overrides: object) -> Settings:
         return Settings(**{k: v for k, v in overrides.items() if v is not None})  # type: ignore[arg-type]  # pydantic validates
     except ValidationError as error:
         wrong = "; ".join(
-            f"ZHONGTAI_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}"
-            for e in error.errors()
+            f"ZHONGTAI_{str(e['loc'][0]).upper()}={_tell(e)}: {e['msg']}" for e in error.errors()
         )
         raise ConfigurationError(wrong, hint="see .env.example for each setting") from error
+
+
+def _tell(error: "ErrorDetails") -> str:
+    """The wrong value, but of a secret."""
+    kind = Settings.model_fields[str(error["loc"][0])].annotation
+    return "…" if kind is SecretStr else repr(error["input"])
 
 
 def subprocess_environment(**additions: str) -> dict[str, str]:

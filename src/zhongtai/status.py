@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg.rows import dict_row
 
+from zhongtai.access import OPS
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import connect
 from zhongtai.publish import current_snapshot, publisher
@@ -56,7 +57,7 @@ def read_status(settings: Settings) -> Status:
     Runs whose process is gone are marked as interrupted before.
     """
     contracts = load_contracts(settings.project_dir)
-    with connect(settings) as connection:
+    with connect(settings.acting_as(OPS)) as connection:
         mark_interrupted(connection)
         connection.execute("set transaction isolation level repeatable read read only")
         rows = list_rows(connection)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -112,6 +113,39 @@ def test_the_pages_ask_who_you_are(stack: Stack) -> None:
     assert refused.value.code == 401
     assert _log_in(stack, "guessed") == 401
     assert _log_in(stack, stack.values["AIRFLOW_ADMIN_PASSWORD"]) == 201
+
+
+# Who you are cannot be asked before there is a page to log in, or of who only asks whether it runs.
+PUBLIC = re.compile(
+    r"/api/v2/(version|monitor/health|auth/log(in|out))|/auth/.*|/execution/(health|.*/ping)"
+)
+PRIVATE_PAGES = ("/ui/config", "/ui/dags", "/ui/auth/menus", "/ui/dashboard/dag_stats")
+
+
+def _answer(url: str, method: str) -> int:
+    request = urllib.request.Request(url, method=method.upper(), data=b"{}")
+    request.add_header("Content-Type", "application/json")
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return int(answer.status)
+    except urllib.error.HTTPError as refused:
+        return refused.code
+
+
+def test_every_page_asks_who_you_are(stack: Stack) -> None:
+    pages = [("get", page) for page in PRIVATE_PAGES]
+    for prefix in ("", "/execution"):
+        with urllib.request.urlopen(f"{stack.url}{prefix}/openapi.json", timeout=20) as answer:
+            paths = json.load(answer)["paths"]
+        pages += [(method, prefix + path) for path, methods in paths.items() for method in methods]
+    assert len(pages) >= 100
+    asked = [(method, page) for method, page in pages if not PUBLIC.fullmatch(page)]
+    assert len(asked) >= len(pages) - 15
+    answers = {
+        (method, page): _answer(stack.url + re.sub(r"\{[^}]+\}", "1", page), method)
+        for method, page in asked
+    }
+    assert {page: code for page, code in answers.items() if code not in (401, 403)} == {}
 
 
 def test_what_is_delivered_to_the_services_is_published(stack: Stack) -> None:

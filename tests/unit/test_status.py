@@ -65,7 +65,8 @@ def test_status_counts_what_a_build_refused_as_the_published_ledger_does(
     connection.execute("create schema if not exists metrics")
     connection.execute(
         "create table metrics.meta_quarantine_daily as select 'crm' as source,"
-        " 'manual_tags' as entity, 'row' as level, 'shared_value' as rule, 2::bigint as rows"
+        " 'manual_tags' as entity, 'row' as level, 'shared_value' as rule, 2::bigint as rows;"
+        " grant select on metrics.meta_quarantine_daily to bi_reader"
     )
     found = read_status(settings)
     (tags,) = (row for row in found.entities if row["entity"] == "manual_tags")

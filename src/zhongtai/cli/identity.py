@@ -1,4 +1,4 @@
-"""Commands about who is who: explanations and decisions, and who asks to be forgotten."""
+"""Commands about who is who: explanations and decisions, and what is to be forgotten."""
 
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Annotated
@@ -7,12 +7,13 @@ import typer
 
 from zhongtai.cli.decisions import Author, current_user, make_decisions
 from zhongtai.cli.explanations import explain
-from zhongtai.cli.options import AsJson, Home, make_settings
+from zhongtai.cli.options import AsJson, AsOf, Home, make_settings, parse_as_of
 from zhongtai.cli.output import reporting, say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
 
 if TYPE_CHECKING:
     from zhongtai.erasure.reports import Removal
+    from zhongtai.retention import Expired
 
 PANEL = "Persons"
 _NEXT = "the next `zhongtai run` builds and publishes without them"
@@ -23,6 +24,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(rich_help_panel=PANEL)(explain)
     app.command(rich_help_panel=PANEL)(erase)
+    app.command(rich_help_panel=PANEL)(retention)
     app.add_typer(make_decisions(), name="identity", rich_help_panel=PANEL)
 
 
@@ -83,3 +85,53 @@ def _say_removal(removal: "Removal", *, dry_run: bool) -> None:
     if not removal.is_log_clean:
         say("PostgreSQL keeps its write-ahead log by rules of its own: let it expire")
     say("nothing was changed" if dry_run else f"erased; {_NEXT}")
+
+
+def retention(
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only count what would go, by entity.")
+    ] = False,
+    as_of: AsOf = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """Let go what is past the period that its contract declares. Every run does so by itself.
+
+    An as-of that is still to come only counts with `--dry-run`.
+
+    **Examples**
+
+        zhongtai retention --dry-run --home .zhongtai
+
+        zhongtai retention --dry-run --as-of 2027-01-01 --json
+    """
+    moment = parse_as_of(as_of)
+    settings = make_settings(home)
+    with server_on_demand(settings), reporting(quiet=as_json) as progress:
+        from datetime import UTC, datetime
+
+        from zhongtai.contracts import load_contracts
+        from zhongtai.retention import count_expired, enforce
+
+        if dry_run:
+            contracts = load_contracts(settings.project_dir)
+            expired = count_expired(settings, contracts, moment or datetime.now(UTC))
+        else:
+            expired = enforce(settings, moment, progress)
+    if as_json:
+        say_json({"dry_run": dry_run, **asdict(expired)})
+    else:
+        _say_expired(expired, dry_run=dry_run)
+
+
+def _say_expired(expired: "Expired", *, dry_run: bool) -> None:
+    say_table(
+        ("entity", "rows", "rows set aside", "files set aside"),
+        [(name, *counts) for name, counts in sorted(expired.counts.items())],
+    )
+    for file in expired.landing:
+        say(f"still in the landing zone, which is not ours: {file}")
+    if not expired.counts:
+        say("nothing is past its retention period")
+    else:
+        say("nothing was changed" if dry_run else "gone; the next `zhongtai run` builds without")

@@ -1,7 +1,8 @@
 """Commands that look: status, quarantine, contracts."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -29,6 +30,7 @@ def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
     app.command(rich_help_panel=PANEL)(status)
     app.command(rich_help_panel=PANEL)(doctor)
+    app.command(rich_help_panel=PANEL)(audit)
     contracts = typer.Typer(no_args_is_help=True, help="The promises of the source systems.")
     contracts.command()(lint)
     app.add_typer(contracts, name="contracts", rich_help_panel=PANEL)
@@ -116,6 +118,39 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
             for symptom in one.symptoms:
                 say(f"       {symptom.found}\n       what to do: {symptom.what_to_do}")
     if not all(one.is_healthy for one in found):
+        raise typer.Exit(1)
+
+
+def audit(
+    advisories: Annotated[
+        Path, typer.Argument(help="An export of osv.dev: all.zip of PyPI, or records as JSON.")
+    ],
+    lock: Annotated[
+        Path | None, typer.Option("--lock", help="A requirements.lock instead of what is here.")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Hold the installed packages against known advisories. Needs no network; exit code 1 if any.
+
+    **Examples**
+
+        zhongtai audit all.zip
+
+        zhongtai audit all.zip --lock requirements.lock --json
+    """
+    from zhongtai.advisories import audit as hold_against
+    from zhongtai.advisories import list_installed, list_locked
+
+    found = hold_against(list_locked(lock) if lock else list_installed(), advisories)
+    if as_json:
+        say_json(asdict(found))
+    else:
+        say_table(
+            ("package", "version", "advisory", "fixed in", "summary"),
+            [(v.package, v.version, v.advisory, v.fixed_in, v.summary) for v in found.found],
+        )
+        say(f"{found.packages} packages, {found.advisories} advisories, {len(found.found)} apply")
+    if found.found:
         raise typer.Exit(1)
 
 

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 from zhongtai.errors import ZhongtaiError
 
 _PLAIN_SECONDS = 5.0
+# What a terminal would obey: control characters of both blocks, but line feed and tab.
+_CONTROLS = {c: f"\\x{c:02x}" for c in (*range(9), *range(11, 32), *range(127, 160))}
 
 
 class Reporter:
@@ -68,8 +70,8 @@ class _Silence(Reporter):
 
 
 def say(text: str) -> None:
-    """A line of the result."""
-    typer.echo(text)
+    """A line of the result; a terminal obeys nothing that is in it."""
+    typer.echo(text.translate(_CONTROLS))
 
 
 def say_json(value: object) -> None:
@@ -83,7 +85,9 @@ def _plain(value: object) -> object:
 
 def say_table(header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """Aligned columns; numbers to the right. Nothing where there are no rows."""
-    cells = [["" if v is None else str(_plain(v)) for v in row] for row in rows]
+    cells = [
+        ["" if v is None else str(_plain(v)).translate(_CONTROLS) for v in row] for row in rows
+    ]
     if not cells:
         return
     right = [all(isinstance(row[i], int | float) for row in rows) for i in range(len(header))]
@@ -116,7 +120,7 @@ def _width(text: str) -> int:
 
 def report_error(error: ZhongtaiError) -> None:
     """One readable block on stderr."""
-    typer.echo(f"zhongtai: {error}", err=True)
+    typer.echo(f"zhongtai: {error}".translate(_CONTROLS), err=True)
 
 
 def report_surprise(error: BaseException) -> None:

@@ -26,6 +26,7 @@ from zhongtai.contracts.model import (
     FallbackKey,
     Format,
     Pii,
+    Retention,
     Rule,
     Severity,
     TimeRole,
@@ -35,10 +36,11 @@ from zhongtai.errors import ConfigurationError
 _FILE_NAME = re.compile(r"(?P<source>[a-z][a-z0-9]*)__(?P<entity>[a-z][a-z0-9_]*)")
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 _DURATION = re.compile(r"[1-9][0-9]*[mhd]")
+_DAYS = re.compile(r"[1-9][0-9]{0,4}d")
 _TOP_KEYS = (
     "description", "owner", "impact", "format", "path", "encodings", "dialect", "completion",
-    "stable_seconds", "key", "fallback_key", "version", "event_time", "fresh_within", "columns",
-    "row_rules", "file_rules",
+    "stable_seconds", "key", "fallback_key", "version", "event_time", "fresh_within", "retention",
+    "columns", "row_rules", "file_rules",
 )  # fmt: skip
 _COLUMN_KEYS = (
     "name", "type", "required", "time_role", "pii", "values", "description", "aliases",
@@ -122,6 +124,7 @@ def read_contract(file: Path) -> Contract:
         version=top.text("version") if "version" in top else None,
         event_time=top.text("event_time") if "event_time" in top else None,
         fresh_within=top.text("fresh_within"),
+        retention=_retention(top, columns),
         columns=columns,
         row_rules=_rules(top, "row_rules", ROW_RULES),
         file_rules=_rules(top, "file_rules", FILE_RULES),
@@ -226,6 +229,27 @@ def _dialect(top: Section) -> Dialect:
         escapechar=section.character("escapechar"),
         compression=cast("Compression", section.choice("compression", COMPRESSIONS, "auto")),
     )
+
+
+def _retention(top: Section, columns: tuple[Column, ...]) -> Retention | None:
+    """The declared period; what holds personal data has to declare one."""
+    if "retention" not in top:
+        personal = [column.delivered for column in columns if column.pii != "none"]
+        if personal:
+            raise top.error(
+                f"the contract: {personal[0]!r} is personal data, so 'retention' must say how long"
+                " rows are kept at most, and why"
+            )
+        return None
+    section = top.section("retention")
+    section.expect_keys(("at_most", "since", "because"))
+    period, since = section.text("at_most"), section.text("since")
+    if not _DAYS.fullmatch(period):
+        raise section.error_at("at_most", f"at_most is {period!r}, expected days, e.g. 1095d")
+    kinds = {column.delivered: column.type for column in columns}
+    if kinds.get(since) not in TIME_KINDS:
+        raise section.error_at("since", f"since is {since!r}, which is no column with a time")
+    return Retention(int(period[:-1]), since, section.text("because"))
 
 
 def _fallback_key(top: Section, columns: dict[str, Column]) -> FallbackKey | None:

@@ -90,6 +90,15 @@ class Rule:
 
 
 @dataclass(frozen=True)
+class Retention:
+    """For how many days at most a row is kept after the time in `since` (delivered), and why."""
+
+    days: int
+    since: str
+    because: str
+
+
+@dataclass(frozen=True)
 class FallbackKey:
     """Where the column `absent` has no value, the whole row except `ignoring` is the key."""
 
@@ -117,6 +126,7 @@ class Contract:
     version: str | None
     event_time: str | None
     fresh_within: str
+    retention: Retention | None
     columns: tuple[Column, ...]
     row_rules: tuple[Rule, ...]
     file_rules: tuple[Rule, ...]

@@ -19,7 +19,7 @@ from zhongtai.erasure.requests import find_due, record_open
 from zhongtai.erasure.sweep import Progress, complete_erasures, open_sweep
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.ingest.drain import open_duckdb
-from zhongtai.publish.content import literal
+from zhongtai.publish.encryption import attach
 from zhongtai.publish.publisher import exclusive_lock
 from zhongtai.runs import Run
 from zhongtai.settings import Settings
@@ -71,7 +71,7 @@ def find_published(settings: Settings, asked: Asked) -> Person:
         )
     now = datetime.now(UTC).replace(tzinfo=None)
     with open_duckdb(settings) as duck:
-        duck.execute(f"attach {literal(str(current.resolve()))} as kept (read_only)")
+        attach(duck, settings, current.resolve(), "kept")
         match = find_person(duck, "kept.main", asked.kind, asked.value, now)
         if match.reason == "shared":
             raise ZhongtaiError(

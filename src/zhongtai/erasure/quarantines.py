@@ -63,11 +63,11 @@ class Quarantine:
             self._remove_dropped(contract)
         return rows, files
 
-    def _find_rows(self, contract: Contract) -> Iterator[tuple["_Delivery", pa.Array]]:
+    def _find_rows(self, contract: Contract) -> Iterator[tuple["SetAside", pa.Array]]:
         """Deliveries with the lines of set aside rows that name the persons, even in passing."""
         held = {
             str(rows_file(self.settings, contract.source, contract.entity, one.sha256)): one
-            for one in self._list(contract, "status <> 'quarantined'")
+            for one in self._list(contract, "status = 'loaded'")
         }
         files = [file for file in held if Path(file).exists()]
         if not files:
@@ -90,7 +90,7 @@ class Quarantine:
             lines = found.filter(pc.equal(found["filename"], file))["line"].combine_chunks()
             yield held[file], lines
 
-    def _find_files(self, contract: Contract) -> Iterator["_Delivery"]:
+    def _find_files(self, contract: Contract) -> Iterator["SetAside"]:
         """Files that were quarantined whole and name the persons somewhere."""
         for delivery in self._list(contract, "status = 'quarantined'"):
             kept = self._kept(contract, delivery)
@@ -100,7 +100,7 @@ class Quarantine:
     def _is_named_in(self, file: Path) -> bool:
         return not list_sought(self.duck).isdisjoint(list_words(file))
 
-    def _take_out(self, delivery: "_Delivery", lines: pa.Array) -> None:
+    def _take_out(self, delivery: "SetAside", lines: pa.Array) -> None:
         file = rows_file(self.settings, delivery.source, delivery.entity, delivery.sha256)
         rows = read_rows(file)
         gone = pc.is_in(rows["line"], value_set=lines)
@@ -109,6 +109,7 @@ class Quarantine:
         staged = _staged(file)
         staged.touch(mode=0o600)
         pq.write_table(left, staged, compression="zstd")
+        gone = taken.num_rows - (pc.sum(replayed).as_py() or 0)
         reach("erase.rows_staged")
         with self.connection.transaction():
             self._count_rules(delivery, taken, "rows")
@@ -116,8 +117,9 @@ class Quarantine:
             self.connection.execute(
                 "update ledger.deliveries set rows_quarantined = rows_quarantined - %(rows)s,"
                 " rows_suppressed = rows_suppressed + %(rows)s where delivery_id = %(id)s",
-                {"rows": taken.num_rows - (pc.sum(replayed).as_py() or 0), "id": delivery.id},
+                {"rows": gone, "id": delivery.id},
             )
+            self._note(delivery.id, gone, is_whole=False)
             mark_named(self.connection, delivery.id)
             self.connection.execute(
                 "insert into erasure.staged_files values (%s) on conflict do nothing",
@@ -126,7 +128,7 @@ class Quarantine:
         reach("erase.rows_counted")
         self._show(file)
 
-    def _replayed(self, delivery: "_Delivery") -> pa.Array:
+    def _replayed(self, delivery: "SetAside") -> pa.Array:
         parts = self.connection.execute(
             "select part from ledger.parts where delivery_id = %s and kind = 'replay'",
             [delivery.id],
@@ -135,7 +137,7 @@ class Quarantine:
         lines = [lake.read_column(part, "_row_number") for (part,) in parts]
         return pa.concat_arrays([pa.array([], pa.int64()), *lines])
 
-    def _count_rules(self, delivery: "_Delivery", taken: pa.Table, column: str) -> None:
+    def _count_rules(self, delivery: "SetAside", taken: pa.Table, column: str) -> None:
         for rule, rows in Counter(taken["rule"].to_pylist()).items():
             self.connection.execute(
                 f"update ledger.quarantine set {column} = {column} - %s"  # noqa: S608 - our own
@@ -143,13 +145,17 @@ class Quarantine:
                 [rows, delivery.id, rule],
             )
 
-    def _drop(self, delivery: "_Delivery") -> None:
+    def _note(self, delivery_id: str, rows: int, *, is_whole: bool) -> None:
+        """Called in the transaction that counts rows as gone; an erasure keeps no list of them."""
+
+    def _drop(self, delivery: "SetAside") -> None:
         with self.connection.transaction():
-            self.connection.execute(
+            row = self.connection.execute(
                 "update ledger.deliveries set rows_suppressed = rows_in, rows_quarantined = 0"
-                " where delivery_id = %s",
+                " where delivery_id = %s returning rows_in",
                 [delivery.id],
-            )
+            ).fetchone()
+            self._note(delivery.id, row[0] if row else 0, is_whole=True)
             self.connection.execute(
                 "insert into erasure.named_files values (%s, true)"
                 " on conflict (delivery_id) do update set is_dropped = true",
@@ -186,21 +192,23 @@ class Quarantine:
     def _relative(self, file: Path) -> str:
         return str(file.relative_to(self.settings.path()))
 
-    def _kept(self, contract: Contract, delivery: "_Delivery") -> Path:
+    def _kept(self, contract: Contract, delivery: "SetAside") -> Path:
         name = delivery.file.rpartition("/")[2]
         return whole_file(self.settings, contract.source, contract.entity, delivery.sha256, name)
 
-    def _list(self, contract: Contract, condition: str) -> list["_Delivery"]:
+    def _list(self, contract: Contract, condition: str) -> list["SetAside"]:
         found = self.connection.execute(
             "select delivery_id, source, entity, file, sha256 from ledger.deliveries"  # noqa: S608
             f" where source = %s and entity = %s and {condition} order by sequence",
             [contract.source, contract.entity],
         )
-        return [_Delivery(*row) for row in found]
+        return [SetAside(*row) for row in found]
 
 
 @dataclass(frozen=True)
-class _Delivery:
+class SetAside:
+    """A delivery of which something is set aside."""
+
     id: str
     source: str
     entity: str

@@ -54,16 +54,19 @@ class RawZone:
     def count(self, contract: Contract) -> tuple[int, int]:
         """How many rows of an entity would go, and in how many others a cell would be emptied."""
         self._find(contract, self._list_parts(contract))
+        return self._count_found()
+
+    def _count_found(self) -> tuple[int, int]:
         row = self.duck.execute(
             "select count(*) filter (where gone), count(*) filter (where not gone)"
             " from (select part_no, _row_number, bool_or(is_own) as gone from found group by all)"
         ).fetchone()
         return (int(row[0]), int(row[1])) if row else (0, 0)
 
-    def erase(self, contract: Contract, mark: int) -> tuple[int, int]:
+    def erase(self, contract: Contract, mark: str) -> tuple[int, int]:
         """Take the rows out and empty the cells; returns how many of each. May be repeated.
 
-        `mark` is the number of the last erasure that is being completed: it names the new parts.
+        `mark` tells what rewrites the parts, and names the new ones.
         """
         with entity_lock(self.connection, contract):
             parts = self._list_parts(contract)
@@ -83,16 +86,19 @@ class RawZone:
         query = f"select * from (select distinct kind, value from ({named})) where {macs_match}"  # noqa: S608
         return self.duck.execute(query).to_arrow_table().cast(WANTED_SCHEMA)
 
-    def _list_parts(self, contract: Contract) -> list["_Part"]:
+    def _note(self, delivery_id: str, rows: int) -> None:
+        """Called in the transaction that counts rows as gone; an erasure keeps no list of them."""
+
+    def _list_parts(self, contract: Contract) -> list["HeldPart"]:
         found = self.connection.execute(
             "select p.part, p.delivery_id, p.rows from ledger.parts p"
             " join ledger.deliveries d using (delivery_id) where d.source = %s and d.entity = %s"
             " and p.rows > 0 and p.loaded_at <= %s order by p.sequence",
             [contract.source, contract.entity, self.until + _CLOCKS_DIFFER],
         )
-        return [_Part(*row) for row in found]
+        return [HeldPart(*row) for row in found]
 
-    def _find(self, contract: Contract, parts: list["_Part"]) -> None:
+    def _find(self, contract: Contract, parts: list["HeldPart"]) -> None:
         """Write temp table found: part_no, _row_number, number (of the naming), is_own."""
         namings = list_namings(contract)
         own = [number for number, naming in enumerate(namings) if naming.is_own]
@@ -106,7 +112,7 @@ class RawZone:
             f" list_contains({own}::integer[], number) as is_own from ({query})"
         )
 
-    def _register(self, parts: list["_Part"]) -> None:
+    def _register(self, parts: list["HeldPart"]) -> None:
         self.duck.execute("create or replace temp table places (part_no integer, place varchar)")
         places = [self.lake.location(part.path) for part in parts]
         self.duck.execute(
@@ -116,7 +122,7 @@ class RawZone:
         if not self.lake.is_local:
             self.duck.register_filesystem(self.lake.files)
 
-    def _relation(self, contract: Contract, parts: list["_Part"]) -> str:
+    def _relation(self, contract: Contract, parts: list["HeldPart"]) -> str:
         """SQL: the rows of the parts with the number of their part; columns of today's contract."""
         files = ", ".join(literal(self.lake.location(part.path)) for part in parts)
         read = f"read_parquet([{files}], filename = true, union_by_name = true)"
@@ -130,14 +136,14 @@ class RawZone:
             " join places on places.place = part.filename)"
         )
 
-    def _replace(self, contract: Contract, parts: list["_Part"], mark: int) -> None:
+    def _replace(self, contract: Contract, parts: list["HeldPart"], mark: str) -> None:
         touched = [
             row[0]
             for row in self.duck.execute("select distinct part_no from found order by 1").fetchall()
         ]
         self._mark_keys(parts)
         before = self._first_seen(parts)
-        written: dict[int, _Part] = {}
+        written: dict[int, HeldPart] = {}
         for number in touched:
             written[number] = self._rewrite(contract, parts[number], number, mark)
         now = [written.get(number, part) for number, part in enumerate(parts)]
@@ -148,9 +154,10 @@ class RawZone:
                 _replace_part(self.connection, parts[number], part)
             for delivery, change in self._changes(contract, parts, now, before, after).items():
                 change.record(self.connection, delivery)
+                self._note(delivery, change.loaded + change.duplicate)
         reach("erase.parts_replaced")
 
-    def _rewrite(self, contract: Contract, part: "_Part", number: int, mark: int) -> "_Part":
+    def _rewrite(self, contract: Contract, part: "HeldPart", number: int, mark: str) -> "HeldPart":
         """Write what is left of a part to its new place."""
         duck = self.duck
         duck.execute("create or replace temp table here as select * from found")
@@ -168,9 +175,9 @@ class RawZone:
         path = _path_without(part.path, mark)
         self.lake.place(file, path)
         reach("erase.part_placed")
-        return _Part(path, part.delivery_id, int(row[0]) if row else 0)
+        return HeldPart(path, part.delivery_id, int(row[0]) if row else 0)
 
-    def _mark_keys(self, parts: list["_Part"]) -> None:
+    def _mark_keys(self, parts: list["HeldPart"]) -> None:
         """Write temp table keys_gone: key hashes of rows that go, anywhere."""
         files = ", ".join(literal(self.lake.location(part.path)) for part in parts)
         self.duck.execute(
@@ -182,7 +189,7 @@ class RawZone:
             " on gone.part_no = places.part_no and gone._row_number = part._row_number"
         )
 
-    def _first_seen(self, parts: list["_Part"]) -> Mapping[int, int]:
+    def _first_seen(self, parts: list["HeldPart"]) -> Mapping[int, int]:
         """By part how many of the keys that go occur there first."""
         files = ", ".join(literal(self.lake.location(part.path)) for part in parts)
         return dict(
@@ -197,8 +204,8 @@ class RawZone:
     def _changes(
         self,
         contract: Contract,
-        parts: list["_Part"],
-        now: list["_Part"],
+        parts: list["HeldPart"],
+        now: list["HeldPart"],
         before: Mapping[int, int],
         after: Mapping[int, int],
     ) -> dict[str, "_Change"]:
@@ -220,7 +227,9 @@ class RawZone:
 
 
 @dataclass(frozen=True)
-class _Part:
+class HeldPart:
+    """A part that counts."""
+
     path: str
     delivery_id: str
     rows: int
@@ -247,14 +256,14 @@ class _Change:
 
 
 def mark_named(connection: psycopg.Connection, delivery_id: str) -> None:
-    """Remember that the file of a delivery, as it was delivered, names somebody who was erased."""
+    """Remember that the file of a delivery, as it was delivered, holds what has to be gone."""
     connection.execute(
         "insert into erasure.named_files (delivery_id) values (%s) on conflict do nothing",
         [delivery_id],
     )
 
 
-def _replace_part(connection: psycopg.Connection, old: _Part, new: _Part) -> None:
+def _replace_part(connection: psycopg.Connection, old: HeldPart, new: HeldPart) -> None:
     connection.execute(
         "update ledger.parts set part = %s, rows = %s where part = %s",
         [new.path, new.rows, old.path],
@@ -264,10 +273,10 @@ def _replace_part(connection: psycopg.Connection, old: _Part, new: _Part) -> Non
     )
 
 
-def _path_without(path: str, mark: int) -> str:
-    """Where a part stands once it is written anew by the erasure of this number."""
-    stem = re.sub(r"-x\d+$", "", path.removesuffix(".parquet"))
-    return f"{stem}-x{mark}.parquet"
+def _path_without(path: str, mark: str) -> str:
+    """Where a part stands once it is written anew for what `mark` tells: a letter and digits."""
+    stem = re.sub(r"-[a-z]\d+$", "", path.removesuffix(".parquet"))
+    return f"{stem}-{mark}.parquet"
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import psycopg
 
 from zhongtai.crash_points import reach
 from zhongtai.erasure.selection import erased_condition, write_ids
-from zhongtai.publish import duckdb_store, folders, parquet_store, postgres_store
+from zhongtai.publish import duckdb_store, encryption, folders, parquet_store, postgres_store
 from zhongtai.publish.content import (
     PublishedColumn,
     PublishedTable,
@@ -55,7 +55,7 @@ class Snapshots:
 
     def count(self, snapshot_id: str) -> int:
         """How many rows of a snapshot are about the persons."""
-        with _attached(self.duck, self._file(snapshot_id)) as conditions:
+        with _attached(self.duck, self.settings, self._file(snapshot_id)) as conditions:
             return sum(self._count_rows(table, where) for table, where in conditions.items())
 
     def erase(self, snapshot_id: str) -> int:
@@ -84,14 +84,11 @@ class Snapshots:
         file = self._file(snapshot_id)
         staged = file.with_name(f"{_LEFT}{file.name}")
         staged.unlink(missing_ok=True)
-        with _attached(self.duck, file) as conditions:
+        with _attached(self.duck, self.settings, file) as conditions:
             gone = {t: rows for t, c in conditions.items() if (rows := self._count_rows(t, c))}
             if not gone:
                 return 0
-            version = literal(duckdb_store.STORAGE_VERSION)
-            self.duck.execute(
-                f"attach {literal(str(staged))} as remaining (storage_version {version})"
-            )
+            encryption.create(self.duck, self.settings, STORE, staged, "remaining")
             try:
                 staged.chmod(0o600)
                 self._copy_left(conditions)
@@ -164,7 +161,8 @@ class Snapshots:
         for entry in manifest["tables"]:
             found = hashes.get(entry["table"]) if entry["store"] == STORE else None
             if found and found.rows != entry["rows"]:
-                _rewrite_parquet(engine, by_name[entry["table"]], folder / entry["path"])
+                options = encryption.parquet_options(engine, self.settings, STORE)
+                _rewrite_parquet(engine, by_name[entry["table"]], folder / entry["path"], options)
                 entry.update(_describe(folder / entry["path"], found))
                 changed = True
         if changed:
@@ -195,9 +193,11 @@ class Snapshots:
 
 
 @contextmanager
-def _attached(duck: "DuckDBPyConnection", file: Path) -> Iterator[dict[str, str]]:
+def _attached(
+    duck: "DuckDBPyConnection", settings: Settings, file: Path
+) -> Iterator[dict[str, str]]:
     """Attach a file of persons as `kept`; gives the condition of each table that can lose rows."""
-    duck.execute(f"attach {literal(str(file))} as kept (read_only)")
+    encryption.attach(duck, settings, file, "kept")
     try:
         columns: dict[str, list[str]] = {}
         for table, column in duck.execute(
@@ -223,11 +223,13 @@ def _read_tables(engine: "DuckDBPyConnection") -> list[PublishedTable]:
     return [PublishedTable(STORE, name, "", tuple(found)) for name, found in columns.items()]
 
 
-def _rewrite_parquet(engine: "DuckDBPyConnection", table: PublishedTable, file: Path) -> None:
+def _rewrite_parquet(
+    engine: "DuckDBPyConnection", table: PublishedTable, file: Path, options: str
+) -> None:
     staged = file.with_name(f"{_LEFT}{file.name}")
     engine.execute(
         f"copy {duckdb_store.staged_relation(table)} to {literal(str(staged))} (format parquet,"
-        " compression zstd)"
+        f" compression zstd{options})"
     )
     staged.chmod(duckdb_store.FILE_MODES[STORE])
     folders.sync(staged)

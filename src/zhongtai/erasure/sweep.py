@@ -28,8 +28,8 @@ from zhongtai.erasure.statements import count_statements, erase_statements
 from zhongtai.erasure.tombstones import Erasure
 from zhongtai.ingest.drain import open_duckdb
 from zhongtai.ingest.workspace import open_workspace
-from zhongtai.publish.publisher import LOCK as PUBLISH_LOCK
-from zhongtai.publish.publisher import exclusive_lock
+from zhongtai.publish.encryption import attach
+from zhongtai.publish.publisher import publishing
 from zhongtai.settings import Settings
 
 if TYPE_CHECKING:
@@ -83,13 +83,13 @@ class Sweep:
             progress(f"erase: {contract.name}")
             # first the quarantine: parts of replays tell which of its rows were replayed
             _add_pair(removal, "quarantine", self._quarantine.erase(contract))
-            _add_pair(removal, "raw", self._raw.erase(contract, mark))
+            _add_pair(removal, "raw", self._raw.erase(contract, f"x{mark}"))
         progress("erase: landed files")
         removal.add("landed files", len(list_named(self.settings, self.connection)))
         removal.landing = remove_named(self.settings, self.connection)
         self._write_ids()
         _add_pair(removal, "decisions", erase_statements(self.connection, self.duck))
-        with exclusive_lock(self.connection, PUBLISH_LOCK, "publishing"):
+        with publishing(self.connection):
             self._erase_published(removal, run_id, progress)
         self._remove_working_file()
         progress("erase: exports, pages and logs")
@@ -113,7 +113,7 @@ class Sweep:
         if not current.exists():
             write_ids(self.duck, nobody)
             return
-        self.duck.execute(f"attach '{current.resolve()}' as kept (read_only)")
+        attach(self.duck, self.settings, current.resolve(), "kept")
         try:
             write_ids(self.duck, "kept.main.bridge_user_records")
         finally:

@@ -177,7 +177,7 @@ def write_decisions(connection: "duckdb.DuckDBPyConnection", decisions: Sequence
 
 def require_person_record(settings: Settings, reference: Reference) -> None:
     """Raise ZhongtaiError unless the published map holds the record as a person's."""
-    import duckdb
+    from zhongtai.publish.encryption import open_published
 
     current = settings.path("published", "profiles", "current.duckdb")
     if not current.exists():
@@ -185,7 +185,7 @@ def require_person_record(settings: Settings, reference: Reference) -> None:
             f"nothing is published in {settings.home} yet, so {reference} is not known",
             hint="publish first with `zhongtai run`, then decide",
         )
-    with duckdb.connect(str(current.resolve()), read_only=True) as profiles:
+    with open_published(settings, current) as profiles:
         for table, is_person in (
             ("bridge_user_records", True),
             ("bridge_organisation_records", False),

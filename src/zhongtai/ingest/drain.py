@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zhongtai.access import LOADER
 from zhongtai.contracts import Contracts
 from zhongtai.crash_points import reach
 from zhongtai.database import advisory_lock, connect
@@ -48,6 +49,7 @@ def drain(
     Several processes may drain at once. Raises ConfigurationError for an unknown source; what is
     wrong with a file never raises, it is quarantined.
     """
+    settings = settings.acting_as(LOADER)
     with ExitStack() as stack:
         connection = stack.enter_context(connect(settings, autocommit=True))
         folder = stack.enter_context(open_workspace(settings))

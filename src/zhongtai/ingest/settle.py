@@ -33,6 +33,7 @@ from zhongtai.ledger import (
     new_entry,
     record,
 )
+from zhongtai.masks import mask_told
 from zhongtai.runs import Run
 from zhongtai.settings import Settings
 
@@ -129,7 +130,7 @@ class Settlement:
             return replace(
                 entry,
                 rule=judgement.rule,
-                reason=judgement.reason,
+                reason=mask_told(judgement.reason or ""),
                 quarantine=tuple(judgement.quarantine),
             )
         known = loaded_rows(self.connection, contract, judgement.sha256)

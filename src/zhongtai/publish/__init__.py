@@ -2,6 +2,7 @@
 
 import psycopg
 
+from zhongtai.access import PUBLISHER
 from zhongtai.database import connect
 from zhongtai.publish import publisher
 from zhongtai.publish.candidates import Candidate, load_candidate
@@ -19,7 +20,7 @@ def publish(
     Returns the snapshot id. Raises ZhongtaiError when it has not passed its check or has changed
     since, StalePublisherError or BreakingChangeError; readers then see what they saw before.
     """
-    with connect(settings, autocommit=True) as connection:
+    with connect(settings.acting_as(PUBLISHER), autocommit=True) as connection:
         candidate = load_candidate(connection, snapshot_id=snapshot_id)
         return publisher.publish_candidate(settings, connection, candidate, progress)
 
@@ -27,8 +28,8 @@ def publish(
 def recover(settings: Settings) -> list[str]:
     """Finish or undo what a killed publisher left; returns what was done, empty when nothing."""
     with (
-        connect(settings, autocommit=True) as connection,
-        publisher.exclusive_lock(connection, publisher.LOCK, "publishing"),
+        connect(settings.acting_as(PUBLISHER), autocommit=True) as connection,
+        publisher.publishing(connection),
     ):
         done = publisher.recover(settings, connection)
         publisher.collect_garbage(settings, connection)
@@ -37,7 +38,7 @@ def recover(settings: Settings) -> list[str]:
 
 def rollback(settings: Settings, snapshot_id: str) -> None:
     """Show an earlier snapshot in every store. Raises ZhongtaiError when it is not kept."""
-    with connect(settings, autocommit=True) as connection:
+    with connect(settings.acting_as(PUBLISHER), autocommit=True) as connection:
         publisher.rollback_to(settings, connection, snapshot_id)
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
-from zhongtai.publish import folders
+from zhongtai.publish import encryption, folders
 from zhongtai.publish.candidates import Candidate, require_sealed
 from zhongtai.publish.content import (
     STORES,
@@ -23,8 +23,6 @@ from zhongtai.settings import Settings
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-# Files of this version open in every DuckDB from 1.2 on.
-STORAGE_VERSION = "v1.2.0"
 FILE_MODES = {"metrics": 0o444, "profiles": 0o400}
 CURRENT = "current.duckdb"
 
@@ -102,7 +100,9 @@ def stage(settings: Settings, candidate: Candidate) -> tuple[PublishedTable, ...
             file = staged_file(settings, store, candidate.snapshot_id)
             for leftover in (file, file.with_name(file.name + ".wal")):
                 leftover.unlink(missing_ok=True)
-            _write(engine, file, [t for t in tables if t.store == store], candidate)
+            _write(
+                engine, settings, (store, file), [t for t in tables if t.store == store], candidate
+            )
             reach("publish.duckdb_written")
             if file.with_name(file.name + ".wal").exists():
                 raise ZhongtaiError(
@@ -117,13 +117,13 @@ def stage(settings: Settings, candidate: Candidate) -> tuple[PublishedTable, ...
 
 def _write(
     engine: "DuckDBPyConnection",
-    file: Path,
+    settings: Settings,
+    store_and_file: tuple[str, Path],
     tables: Sequence[PublishedTable],
     candidate: Candidate,
 ) -> None:
-    engine.execute(
-        f"attach {literal(str(file))} as target (storage_version {literal(STORAGE_VERSION)})"
-    )
+    store, file = store_and_file
+    encryption.create(engine, settings, store, file, "target")
     try:
         # nobody may read the file of persons while it is being written either
         file.chmod(0o600)
@@ -165,7 +165,7 @@ def open_staged(
         for store in STORES:
             place = staged_file if staged else snapshot_file
             file = place(settings, store, snapshot_id)
-            engine.execute(f"attach {literal(str(file))} as {store} (read_only)")
+            encryption.attach(engine, settings, file, store)
         yield engine
 
 

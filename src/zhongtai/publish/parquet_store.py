@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
-from zhongtai.publish import folders
+from zhongtai.publish import encryption, folders
 from zhongtai.publish.candidates import Candidate
 from zhongtai.publish.content import STORES, PublishedTable, TableHash, literal
 from zhongtai.publish.duckdb_store import FILE_MODES, staged_relation
@@ -43,11 +43,12 @@ def stage(
         (folder / store).mkdir(parents=True)
         (folder / store).chmod(FOLDER_MODES[store])
     entries = []
+    options = {store: encryption.parquet_options(engine, settings, store) for store in STORES}
     for table in tables:
         file = folder / table.store / f"{table.name}.parquet"
         written = engine.execute(
             f"copy {staged_relation(table)} to {literal(str(file))} (format parquet,"
-            " compression zstd)"
+            f" compression zstd{options[table.store]})"
         ).fetchone()
         rows = candidate.tables[table.label].rows
         if written is None or written[0] != rows:

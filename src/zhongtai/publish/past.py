@@ -13,6 +13,7 @@ from psycopg import sql
 
 from zhongtai.database import connect
 from zhongtai.publish.content import literal, quoted
+from zhongtai.publish.encryption import attach
 from zhongtai.publish.postgres_store import current_snapshot, read_columns
 from zhongtai.settings import Settings
 
@@ -41,12 +42,13 @@ def read_published(
     store, table = published
     file = settings.path("published", store, "current.duckdb")
     if file.exists():
-        _read_file(connection, file.resolve(), target, table, columns)
+        _read_file(settings, connection, file.resolve(), target, table, columns)
     else:
         _read_postgres(settings, connection, target, published, columns)
 
 
-def _read_file(
+def _read_file(  # noqa: PLR0913, PLR0917
+    settings: Settings,
     connection: "DuckDBPyConnection",
     file: Path,
     target: str,
@@ -54,7 +56,7 @@ def _read_file(
     columns: Mapping[str, str],
 ) -> None:
     """Insert what a published file has of these columns."""
-    connection.execute(f"attach {literal(str(file))} as published (read_only)")
+    attach(connection, settings, file, "published")
     try:
         there = {
             row[0]

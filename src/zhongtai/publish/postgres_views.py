@@ -7,9 +7,10 @@ Neither sees the tables behind them, the ledger or the pointer.
 from collections.abc import Sequence
 
 import psycopg
-from psycopg import errors, sql
+from psycopg import sql
 
-from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.access import READERS
+from zhongtai.errors import ZhongtaiError
 from zhongtai.publish.content import STORES, PublishedTable, type_rule
 from zhongtai.publish.postgres_store import (
     PARTITION_KEY,
@@ -18,43 +19,9 @@ from zhongtai.publish.postgres_store import (
     stored_columns,
 )
 
-READERS = {"metrics": ("bi_reader", "profile_reader"), "profiles": ("profile_reader",)}
-
 
 class BreakingChangeError(ZhongtaiError):
     """The candidate would take a table or column from its readers, or change its type."""
-
-
-def create_roles(connection: psycopg.Connection) -> None:
-    """Create the reader roles that are missing, without login or password.
-
-    Raises ConfigurationError when they are missing and the database user may not create roles.
-    """
-    for role in sorted({role for roles in READERS.values() for role in roles}):
-        if connection.execute("select 1 from pg_roles where rolname = %s", [role]).fetchone():
-            continue
-        try:
-            connection.execute(sql.SQL("create role {} nologin").format(sql.Identifier(role)))
-        except (errors.DuplicateObject, errors.UniqueViolation):
-            # another database of the same server made it in this moment
-            continue
-        except errors.InsufficientPrivilege as error:
-            raise ConfigurationError(
-                f"role {role} is missing and this database user may not create it",
-                hint=f"let an administrator run: create role {role} nologin;",
-            ) from error
-
-
-def ensure_roles(connection: psycopg.Connection) -> None:
-    """Create the reader roles, and let them into their schemas; raises what `create_roles` does."""
-    create_roles(connection)
-    for store, roles in READERS.items():
-        for role in roles:
-            connection.execute(
-                sql.SQL("grant usage on schema {} to {}").format(
-                    sql.Identifier(store), sql.Identifier(role)
-                )
-            )
 
 
 def refuse_breaking_changes(

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import psycopg
 
+from zhongtai.access import PUBLISHER, acting_as
 from zhongtai.crash_points import reach
 from zhongtai.database import ADVISORY_LOCKS
 from zhongtai.errors import ZhongtaiError
@@ -76,7 +77,18 @@ def lock_holder(connection: psycopg.Connection, name: str) -> str | None:
         " where key = hashtextextended(%s, 0) limit 1",
         [name],
     ).fetchone()
-    return f"{row[1] or 'session'} ({row[0]}), since {row[2]:%H:%M:%S} UTC" if row else None
+    if row is None:
+        return None
+    # since when is not told to who is neither the same user nor an administrator
+    since = f", since {row[2]:%H:%M:%S} UTC" if row[2] else ""
+    return f"{row[1] or 'session'} ({row[0]}){since}"
+
+
+@contextmanager
+def publishing(connection: psycopg.Connection) -> Iterator[None]:
+    """Hold the right to publish, and act as who may; `connection` autocommits."""
+    with exclusive_lock(connection, LOCK, "publishing"), acting_as(connection, PUBLISHER):
+        yield
 
 
 def commit_identity(settings: Settings, snapshot_id: str) -> None:
@@ -111,7 +123,7 @@ def publish_candidate(
             f" (verdict: {candidate.verdict or 'none'})",
             hint="run `zhongtai check`; a held candidate needs `zhongtai release --because ...`",
         )
-    with exclusive_lock(connection, LOCK, "publishing"):
+    with publishing(connection):
         recover(settings, connection)
         previous = current_snapshot(connection)
         row = snapshots.find(connection, candidate.snapshot_id)
@@ -140,7 +152,6 @@ def _stage(
     progress: Progress,
 ) -> tuple[PublishedTable, ...]:
     snapshots.record(connection, candidate, "staging", candidate.because)
-    postgres_views.ensure_roles(connection)
     tables = duckdb_store.stage(settings, candidate)
     postgres_views.refuse_breaking_changes(connection, tables)
     with duckdb_store.open_staged(settings, candidate.snapshot_id) as engine:
@@ -223,7 +234,7 @@ def rollback_to(settings: Settings, connection: psycopg.Connection, snapshot_id:
 
     Raises ZhongtaiError that lists what can be shown when the snapshot is not kept any more.
     """
-    with exclusive_lock(connection, LOCK, "publishing"):
+    with publishing(connection):
         recover(settings, connection)
         kept = list_complete(settings, connection)
         if snapshot_id not in kept:

@@ -2,6 +2,7 @@
 
 import csv
 
+from zhongtai.publish.encryption import open_published
 from zhongtai.settings import Settings
 
 STORES = ("metrics", "profiles")
@@ -12,8 +13,6 @@ def published_tables(settings: Settings) -> list[tuple[str, str, int, str]]:
 
     Empty before the first publish.
     """
-    import duckdb
-
     with (settings.project_dir / "seeds" / "published_tables.csv").open(encoding="utf-8") as file:
         questions = {row["table_name"]: row["question"] for row in csv.DictReader(file)}
     found = []
@@ -21,8 +20,11 @@ def published_tables(settings: Settings) -> list[tuple[str, str, int, str]]:
         current = settings.path("published", store, "current.duckdb")
         if not current.exists():
             continue
-        with duckdb.connect(str(current.resolve()), read_only=True) as snapshot:
-            names = snapshot.execute("select table_name from duckdb_tables() order by 1").fetchall()
+        with open_published(settings, current) as snapshot:
+            names = snapshot.execute(
+                "select table_name from duckdb_tables() where database_name = current_database()"
+                " order by 1"
+            ).fetchall()
             for (name,) in names:
                 rows = snapshot.table(name).aggregate("count(*)").fetchall()[0][0]
                 found.append((store, name, rows, questions.get(name, "")))

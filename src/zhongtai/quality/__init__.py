@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 
+from zhongtai.access import PUBLISHER
 from zhongtai.crash_points import reach
 from zhongtai.database import connect
 from zhongtai.quality import balance, drift, privacy, reconciliation
@@ -41,7 +42,7 @@ def check_candidate(settings: Settings, run: Run) -> list[CheckResult]:
     ConfigurationError for a suite that cannot be read. The caller holds no connection to the file.
     """
     suites = load_suites(settings.project_dir)
-    with connect(settings) as ledger:
+    with connect(settings.acting_as(PUBLISHER)) as ledger:
         with open_build(settings, read_only=True) as warehouse:
             build_run_id, as_of = warehouse.execute(
                 "select run_id, cast(as_of as varchar) from meta.run_context"

@@ -6,6 +6,7 @@ from datetime import datetime
 import pyarrow.compute as pc
 from psycopg.rows import class_row
 
+from zhongtai.access import OPS
 from zhongtai.advice import advise
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError
@@ -64,7 +65,7 @@ def list_(
     settings: Settings, selection: Selection = EVERYTHING, *, with_warnings: bool = False
 ) -> list[QuarantineItem]:
     """What is set aside, newest first; with `with_warnings` also what loaded with a warning."""
-    with connect(settings) as connection:
+    with connect(settings.acting_as(OPS)) as connection:
         cursor = connection.cursor(row_factory=class_row(QuarantineItem))
         return cursor.execute(
             "select d.delivery_id, d.source, d.entity, d.file, q.level, q.rule,"
@@ -90,7 +91,7 @@ def show(
     A file that was quarantined whole has none here. Raises ConfigurationError for an unknown
     delivery.
     """
-    with connect(settings) as connection:
+    with connect(settings.acting_as(OPS)) as connection:
         found = connection.execute(
             "select source, entity, sha256 from ledger.deliveries where delivery_id = %s",
             [delivery_id],

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from psycopg.rows import class_row
 
+from zhongtai.access import LOADER
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.crash_points import reach
 from zhongtai.database import connect
@@ -87,7 +88,7 @@ def replay(
     Rows whose text no reader could make sense of need the file itself, in the landing zone or the
     archive; without it they stay.
     """
-    report = ReplayReport()
+    report, settings = ReplayReport(), settings.acting_as(LOADER)
     with ExitStack() as stack:
         connection = stack.enter_context(connect(settings, autocommit=True))
         folder = stack.enter_context(open_workspace(settings))

@@ -259,12 +259,13 @@ def _locked(root: Path) -> Iterator[None]:
 def _write(settings: Settings, file: Path, folder: Path) -> None:
     """Write the bitmaps of one profile file, all or none of them."""
     from zhongtai.publish.duckdb_store import open_engine
+    from zhongtai.publish.encryption import attach
 
     staged = folder.with_name(f".{folder.name}.{secrets.token_hex(4)}")
     staged.mkdir(mode=0o700)
     try:
         with open_engine(settings) as engine:
-            engine.execute(f"attach {literal(str(file))} as profiles (read_only)")
+            attach(engine, settings, file, "profiles")
             _write_moment(engine, settings.path("published", "metrics", file.name))
             _number_persons(engine, folder.parent / _USERS)
             _write_values(engine, describe_columns(engine), staged)

@@ -35,8 +35,8 @@ STAFF, TOO_YOUNG, NO_CONSENT, ASKED, NO_IDENTIFIER, REPEATED = (
     "same_identifier",
 )
 REASONS = (STAFF, TOO_YOUNG, NO_CONSENT, ASKED, NO_IDENTIFIER, REPEATED)
-# A spreadsheet takes what begins so for a formula.
-_FORMULA = r"^[=+\-@\t\r\n]"
+# A spreadsheet takes what begins so for a formula; some trim blanks before, or know wide signs.
+_FORMULA = r"^[\s\x{feff}\x{200b}\x{a0}\x{3000}]*[=+\-@＝＋－＠\t\r\n\x{0}|%]"
 _FORMATS = {
     ".csv": "format csv, header true",
     ".parquet": "format parquet, compression zstd",

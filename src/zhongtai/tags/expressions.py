@@ -2,6 +2,7 @@
 
 from datetime import date
 
+from zhongtai.jinja import split_openings
 from zhongtai.tags.facts import PROFILE
 from zhongtai.tags.model import (
     All,
@@ -36,7 +37,11 @@ _SYMBOLS = {
 
 
 def literal(value: Scalar) -> str:
-    """A SQL literal; Jinja's brackets are taken apart so that dbt leaves a text alone."""
+    """A SQL literal, the same text in DuckDB and Spark.
+
+    Jinja's brackets are taken apart, so that dbt leaves a text alone; a backslash, which Spark
+    would take for an escape, is given by its number.
+    """
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):
@@ -45,9 +50,8 @@ def literal(value: Scalar) -> str:
         return str(int(value)) if value.is_integer() else repr(value)
     if isinstance(value, date):
         return f"date '{value.isoformat()[:10]}'"
-    text = value.replace("'", "''")
-    for opening in ("{{", "{%", "{#"):
-        text = text.replace(opening, f"{opening[0]}' || '{opening[1]}")
+    text = split_openings(value.replace("'", "''"), "' || '")
+    text = text.replace("\\", "' || chr(92) || '")
     return f"'{text}'"
 
 

@@ -240,7 +240,7 @@ def _dictionaries(
 
 @contextmanager
 def _published(settings: Settings, store: str) -> "Iterator[DuckDBPyConnection]":
-    import duckdb
+    from zhongtai.publish.encryption import open_published
 
     file = settings.path("published", store, "current.duckdb")
     if not file.exists():
@@ -248,8 +248,7 @@ def _published(settings: Settings, store: str) -> "Iterator[DuckDBPyConnection]"
             f"nothing is published in {settings.home} yet, so tags have no history",
             hint="publish first with `zhongtai run`",
         )
-    with duckdb.connect(str(file.resolve()), read_only=True) as connection:
-        connection.execute("set timezone = 'UTC'")
+    with open_published(settings, file) as connection:
         yield connection
 
 

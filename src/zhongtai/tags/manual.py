@@ -222,7 +222,7 @@ def _check_value(tag: Tag, value: str) -> str:
 
 def _find_subject(settings: Settings, subject: Subject) -> Subject:
     """The subject, checked against the published profiles; a retired one_id becomes the living."""
-    import duckdb
+    from zhongtai.publish.encryption import open_published
 
     if subject.reference:
         from zhongtai.identity.decisions import require_person_record
@@ -235,7 +235,7 @@ def _find_subject(settings: Settings, subject: Subject) -> Subject:
             f"nothing is published in {settings.home} yet, so {subject} is not known",
             hint="publish first with `zhongtai run`, then set tags",
         )
-    with duckdb.connect(str(file.resolve()), read_only=True) as profiles:
+    with open_published(settings, file) as profiles:
         if subject.named == "person":
             return _find_person(profiles, subject)
         holders = profiles.execute(

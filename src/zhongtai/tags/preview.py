@@ -10,7 +10,6 @@ from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 from zhongtai.errors import ConfigurationError, ZhongtaiError
-from zhongtai.publish.content import literal
 from zhongtai.settings import Settings
 from zhongtai.tags.bitmaps import (
     IDENTIFIER,
@@ -153,6 +152,7 @@ class Store:
 def open_store(settings: Settings) -> Iterator[Store]:
     """The snapshot that readers see. Raises ZhongtaiError before anything is published."""
     from zhongtai.publish.duckdb_store import open_engine
+    from zhongtai.publish.encryption import attach
 
     files = {s: settings.path("published", s, "current.duckdb") for s in ("profiles", "metrics")}
     if not all(file.exists() for file in files.values()):
@@ -163,7 +163,7 @@ def open_store(settings: Settings) -> Iterator[Store]:
     snapshot_id = files["profiles"].resolve().stem
     with open_engine(settings) as connection:
         for store, file in files.items():
-            connection.execute(f"attach {literal(str(file.resolve()))} as {store} (read_only)")
+            attach(connection, settings, file.resolve(), store)
         row = connection.execute(
             "select as_of from metrics.main.meta_snapshots where snapshot_id = ?", [snapshot_id]
         ).fetchone()
