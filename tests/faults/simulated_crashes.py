@@ -32,7 +32,9 @@ _CALLS: tuple[tuple[Any, str], ...] = (
     (psycopg.Cursor, "copy"),
     (psycopg.Transaction, "__exit__"),
 )
-_PATIENCE = 120.0
+# later than any call
+NEVER = 1 << 40
+_PATIENCE = 600.0
 
 
 @dataclass(frozen=True)

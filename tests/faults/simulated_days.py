@@ -116,7 +116,7 @@ class Simulation:
     def _publish(self, published: Published) -> None:
         """Publish the day, then let people decide and roll back."""
         self.step = "publish"
-        published.publish(self.as_of, self._kill_at(400))
+        published.publish(self.as_of, self._kill_at(700))
         self._compare_persons(published)
         self.step = published.decide()
         if self.random.random() < 0.3:

@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 import psycopg
 import pyarrow as pa
-from simulated_crashes import Ended, run_and_kill
+from simulated_crashes import NEVER, Ended, run_and_kill
 from simulated_ledger import Line, Mark
 
 from zhongtai.contracts import Contract, Contracts
@@ -108,15 +108,19 @@ class Product:
 
         self.do(work, kill_at)
 
-    def do(self, work: Callable[[], object], kill_at: int) -> None:
-        """Do a step; with `kill_at` another process was killed over it before."""
-        if kill_at:
-            ended: Ended = run_and_kill(work, kill_at)
+    def do(self, work: Callable[[], object], kill_at: int, *, apart: bool = False) -> None:
+        """Do a step; with `kill_at` another process was killed over it before.
+
+        `apart`: in a child too. dbt leaves threads behind, and a process with threads cannot fork.
+        """
+        for at in (kill_at, NEVER if apart else 0):
+            ended = run_and_kill(work, at) if at else Ended()
             if ended.failure:
                 raise AssertionError(f"a step failed by itself: {ended.failure}")
             if ended.killed_at:
                 self.kills[ended.killed_at] += 1
-        work()
+        if not apart:
+            work()
 
     @property
     def connection(self) -> psycopg.Connection:

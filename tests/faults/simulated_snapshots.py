@@ -70,7 +70,7 @@ class Publication:
                 candidate = self._seal(connection, run)
                 publisher.publish_candidate(settings, connection, candidate)
 
-        self.product.do(work, kill_at)
+        self.product.do(work, kill_at, apart=self.uses_models)
 
     def _build(self, run: Run) -> None:
         settings = self.product.settings
