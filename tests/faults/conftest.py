@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -90,6 +90,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
             for name, value in getattr(report, "user_properties", ()):
                 if name == _FIGURES and getattr(report, "when", "") == "call":
                     tried[value[0]].append(tuple(value[1:]))
+    _tell_simulated(terminalreporter)
     if not tried:
         return
     terminalreporter.section("faults")
@@ -99,3 +100,20 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for name, found in [*sorted(tried.items()), ("all", [f for fs in tried.values() for f in fs])]:
         sums = [sum(figures) for figures in zip(*found, strict=True)]
         terminalreporter.write_line(row(name, len(found), *sums))
+
+
+def _tell_simulated(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print how much the simulated days came to."""
+    told: Counter[str] = Counter()
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            if getattr(report, "when", "") == "call":
+                told.update(dict(getattr(report, "user_properties", ())).get("simulated", {}))
+    if told:
+        killed = [name for name in told if name.startswith("killed ")]
+        kills = sum(told[name] for name in killed)
+        terminalreporter.write_line(
+            f"simulation: {told['seeds']} seeds, {told['days']} days, {told['files']} files,"
+            f" {told['rows']} rows, {told['published']} snapshots; {kills} kills at"
+            f" {len(killed)} places; {told['ms'] / 1000:.0f} s of processor time"
+        )

@@ -6,7 +6,7 @@ seeds of a few days.
 
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,20 +33,6 @@ Project = tuple[Path, Callable[[frozenset[str]], Contracts]]
 
 
 @pytest.fixture(scope="module")
-def figures() -> Iterator[Counter[str]]:
-    """What was lived through, told at the end."""
-    told: Counter[str] = Counter()
-    yield told
-    killed = [name for name in told if name.startswith("killed ")]
-    times = sum(told[name] for name in killed)
-    print(  # noqa: T201
-        f"\nsimulation: {told['seeds']} seeds, {told['days']} days, {told['files']} files,"
-        f" {told['rows']} rows; {times} kills at {len(killed)} places;"
-        f" {told['ms'] / 1000:.0f} s of processor time"
-    )
-
-
-@pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Project:
     project = small_project(tmp_path_factory.mktemp("project"))
     return project, open_catalogue(project, tmp_path_factory.mktemp("contracts"))
@@ -64,7 +50,7 @@ class Stage:
 
     database_url: str
     home: Path
-    figures: Counter[str]
+    figures: dict[str, int]
 
     def live(
         self, seed: int, days: int, publish: str, project: Project, *, is_disturbed: bool = True
@@ -102,16 +88,27 @@ class Stage:
         return content
 
     def _count(self, simulation: Simulation, milliseconds: int) -> None:
+        """Add to what is told at the end, by a plain dict: it travels between processes."""
         entries = simulation.ledger.entries
-        rows = sum(len(entry.fates) for entry in entries)
-        days = simulation.days
-        self.figures.update(seeds=1, days=days, files=len(entries), rows=rows, ms=milliseconds)
-        for name, count in simulation.product.kills.items():
-            self.figures[f"killed {name}"] += count
+        told = Counter({f"killed {name}": n for name, n in simulation.product.kills.items()})
+        told.update(
+            seeds=1,
+            days=simulation.days,
+            files=len(entries),
+            rows=sum(len(entry.fates) for entry in entries),
+            published=len(simulation.published.snapshots) if simulation.published else 0,
+            ms=milliseconds,
+        )
+        for name, count in told.items():
+            self.figures[name] = self.figures.get(name, 0) + count
 
 
 @pytest.fixture
-def stage(database_url: str, tmp_path: Path, figures: Counter[str]) -> Stage:
+def stage(
+    database_url: str, tmp_path: Path, record_property: Callable[[str, object], None]
+) -> Stage:
+    figures: dict[str, int] = {}
+    record_property("simulated", figures)
     return Stage(database_url, tmp_path / "home", figures)
 
 
