@@ -56,6 +56,14 @@ def a_broken_prospect() -> Iterator[Bad]:
 
 
 @fault
+def a_prospect_without_an_end() -> Iterator[Bad]:
+    for bad in (prospect().removesuffix("</prospect>"), "<prospect>", "<prospect><id>"):
+        yield Bad(LEADS, among(bad), 3, 1, rule="broken_xml", says="not well-formed")
+        twice = adf(prospect(), bad, bad, prospect(), bad, prospect())
+        yield Bad(LEADS, twice, 6, 3, rule="broken_xml", says="not well-formed")
+
+
+@fault
 def prospects_that_can_be_mended() -> Iterator[Bad]:
     for inner in (
         "<comments>a & b</comments>", "<comments>&nbsp;&copy;</comments>", "<a>\x01\x0b</a>",

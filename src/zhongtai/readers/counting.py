@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from zhongtai.contracts import Contract
 from zhongtai.readers.bytestream import (
+    MAX_LINE_BYTES,
     MAX_XML_BYTES,
     Lines,
     StreamError,
@@ -35,8 +36,7 @@ _CHUNK_BYTES = 2 << 20
 _BLANK_LINE = re.compile(rb"[ \t\r\v\f\0]*+(?:\n|\Z)")
 _BLANKS_OF_LINES = np.zeros(256, bool)
 _BLANKS_OF_LINES[list(b" \t\r\v\f\0\n")] = True
-_SECTION = r"(?is)<!\[CDATA\[.*?\]\]>|<!--.*?-->"
-_PROSPECT = r"(?i)<prospect\b[^>]*>"
+_XML_TOKEN = re.compile(rb"<!(\[CDATA\[|--)|<prospect\b[^>]*+>", re.IGNORECASE)
 # With fewer than one quote to so many bytes, quoted fields are looked for one by one.
 _RARE = 64
 _NO_ROW_CHARACTERS = {*BLANK_CHARACTERS, "\r", "\n", *(word[0] for word in TOTALS_WORDS)}
@@ -65,24 +65,48 @@ def count_rows(contract: Contract, path: Path) -> int:
 
 def _count_prospects(contract: Contract, path: Path) -> int:
     """Opening tags of prospects outside of comments and CDATA sections."""
-    parts: list[bytes] = []
+    encoding = decide_encoding(path, contract.encodings)
+    rows, rest, end = 0, b"", b""
+    for block in _xml_blocks(path, encoding.codec if encoding.is_wide else ""):
+        found, rest, end = _prospects_in(rest + block, end)
+        rows += found
+        if len(rest) > MAX_LINE_BYTES:
+            # the reader refuses it
+            break
+    return rows
+
+
+def _xml_blocks(path: Path, transcoded: str) -> Iterator[bytes]:
+    """The text in blocks up to where it breaks off; UTF-8 where a codec is given."""
+    decoder = codecs.getincrementaldecoder(transcoded)("replace") if transcoded else None
     left = MAX_XML_BYTES
     with suppress(StreamError):
         for block in read_blocks(path, _CHUNK_BYTES):
-            parts.append(block)
             left -= len(block)
             if left < 0:
-                # the reader refuses it
-                break
-    data = b"".join(parts)
-    parts.clear()
-    encoding = decide_encoding(path, contract.encodings)
-    if encoding.is_wide:
-        data = data.decode(encoding.codec, "replace").encode()
-    whole = pa.array([data], pa.binary())
-    if b"<!" in data:
-        whole = pc.replace_substring_regex(whole, _SECTION, " ")
-    return int(pc.count_substring_regex(whole, _PROSPECT)[0].as_py())
+                return
+            yield decoder.decode(block).encode("utf-8", "replace") if decoder else block
+
+
+def _prospects_in(data: bytes, end: bytes) -> tuple[int, bytes, bytes]:
+    """Prospects that begin in a text, its unfinished rest, and what ends the section it is in."""
+    rows = at = 0
+    while True:
+        if end:
+            stop = data.find(end, at)
+            if stop < 0:
+                return rows, data[max(at, len(data) - len(end) + 1) :], end
+            at, end = stop + len(end), b""
+        match = _XML_TOKEN.search(data, at)
+        if not match:
+            # the beginning of a tag or section, as far as it is here
+            begin = data.find(b"<", max(at, data.rfind(b">") + 1))
+            return rows, data[begin:] if begin >= 0 else b"", b""
+        at = match.end()
+        if match[1]:
+            end = b"]]>" if match[1] == b"[CDATA[" else b"-->"
+        else:
+            rows += 1
 
 
 def _count_lines(contract: Contract, path: Path) -> int:

@@ -187,15 +187,22 @@ class Markup:
         return first, last, consumed
 
     def _pair(self, tokens: list[int]) -> tuple[Any, Any, int]:
-        """Tag by tag: within a prospect another one cannot begin, nor within a tag."""
+        """Tag by tag; none begins within a tag. Where another begins, one that has no end ends.
+
+        So a lost end costs its own prospect only, which is broken.
+        """
         first, last, open_, done = [], [], -1, 0
         for token in tokens:
             if self.start[token] < done:
                 continue
             role, done = self.role[token], self.end[token]
-            if role == _PROSPECT and open_ < 0:
+            if role in (_PROSPECT, _PROSPECT_ONLY) and open_ >= 0:
+                first.append(open_)
+                last.append(token - 1)
+                open_ = -1
+            if role == _PROSPECT:
                 open_ = token
-            elif role == _PROSPECT_ONLY and open_ < 0:
+            elif role == _PROSPECT_ONLY:
                 first.append(token)
                 last.append(token)
             elif role == _PROSPECT_END and open_ >= 0:

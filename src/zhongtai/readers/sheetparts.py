@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from zhongtai.readers.block import text_ranges
+from zhongtai.readers.encoding import is_utf8
 from zhongtai.readers.records import FileRejected, int64_array
 from zhongtai.readers.sheetxml import CellStyles, Unusual, refuse_entities, unescape
 
@@ -80,8 +81,8 @@ def _format_kind(number: int, code: str | None) -> int:
 def read_shared_texts(archive: zipfile.ZipFile) -> Any:
     """The shared texts as a string array.
 
-    Raises Unusual where some have parts of their own format, FileRejected where there are too many
-    to hold.
+    Raises Unusual where some have parts of their own format or are no UTF-8, FileRejected where
+    there are too many to hold.
     """
     if "xl/sharedStrings.xml" not in archive.namelist():
         return pa.array([], pa.string())
@@ -91,6 +92,8 @@ def read_shared_texts(archive: zipfile.ZipFile) -> Any:
     if data.count(b"<") > _MOST_TAGS:
         raise FileRejected("too_large", f"over {_MOST_TAGS} tags in the shared texts")
     refuse_entities(data)
+    if not is_utf8(data):
+        raise Unusual
     items = data.count(b"<si>") + data.count(b"<si/>")
     if b"<!" in data or b"<r>" in data or b"<rPh" in data or b":si" in data or b"<t/>" in data:
         raise Unusual

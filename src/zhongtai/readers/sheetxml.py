@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongtai.readers.block import text_ranges
+from zhongtai.readers.encoding import is_utf8
 from zhongtai.readers.grid import Grid, cell_text, serial_texts
 from zhongtai.readers.records import FileRejected, int64_array, truth
 
@@ -81,6 +82,8 @@ class _Scan:
     """One block of whole rows."""
 
     def __init__(self, data: bytes, shared: Any, styles: CellStyles, last: int) -> None:
+        if not is_utf8(data):
+            raise Unusual
         # a single byte is found many times as fast as several, and texts are elsewhere as a rule
         if b":" in data and b":row" in data:
             raise Unusual
