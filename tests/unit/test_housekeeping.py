@@ -70,3 +70,10 @@ def test_of_a_long_log_the_last_lines_stay_and_its_writer_goes_on(
     assert file.stat().st_size < 120
     assert lines[-2:] == ["line 999", "one more"]
     assert all(line.startswith("line ") for line in lines[:-1])
+
+
+def test_who_publishes_may_tidy(settings: Settings) -> None:
+    with connect(settings, autocommit=True) as connection:
+        finish_run(connection, start_run(connection, "ingest"), "done")
+    with connect(settings.acting_as("publisher"), autocommit=True) as connection:
+        assert tidy(settings, connection, LATER) == Tidied(0, 0, 1)
