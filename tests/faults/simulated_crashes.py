@@ -1,4 +1,4 @@
-"""A child process that is killed between any two things that it does to disk or database."""
+"""A child process that is killed at a crash point, or around any call to disk or database."""
 
 import itertools
 import os
@@ -14,6 +14,8 @@ from typing import Any
 
 import psycopg
 import pyarrow.parquet as pq
+
+from zhongtai import crash_points
 
 # What changes something outside of the process: it may die right before and right after.
 _CALLS: tuple[tuple[Any, str], ...] = (
@@ -91,8 +93,13 @@ def _arm(at: int, writer: int) -> None:
 
         setattr(owner, name, called)
 
+    def pass_point() -> None:
+        pause("at", str(sys._getframe(1).f_locals["point"]))
+
     for owner, name in _CALLS:
         surround(owner, name)
+    # the named points of the product ask it, which is the one that they pass, whether to die there
+    crash_points._read_armed = pass_point  # type: ignore[assignment]
 
 
 def _caller() -> str:
