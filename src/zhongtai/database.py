@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from zhongtai.access import act_as, create_roles, grant_rights, read_rights
 from zhongtai.errors import ConfigurationError
@@ -142,8 +143,22 @@ def stop_embedded_server(settings: Settings) -> bool:
 
 
 def database_url(settings: Settings, database: str = DATABASE) -> str:
-    """The configured PostgreSQL URL, else the embedded server's."""
-    return settings.database_url.get_secret_value() or embedded_server_url(settings, database)
+    """The configured PostgreSQL URL, else the embedded server's.
+
+    Raises ConfigurationError where it cannot be read, without quoting it: a password is in it.
+    """
+    configured = settings.database_url.get_secret_value()
+    if not configured:
+        return embedded_server_url(settings, database)
+    try:
+        conninfo_to_dict(configured)
+    except psycopg.ProgrammingError:
+        raise ConfigurationError(
+            "ZHONGTAI_DATABASE_URL is no PostgreSQL URL",
+            hint="for instance postgresql://user:password@host:5432/zhongtai, with % and @ in a"
+            " password written as %25 and %40",
+        ) from None
+    return configured
 
 
 @contextmanager
