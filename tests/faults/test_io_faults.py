@@ -43,7 +43,7 @@ def numbers(count: int, most: int | None) -> list[int]:
     return [1 + round(i * (count - 1) / (most - 1)) for i in range(most)]
 
 
-def try_calls(  # noqa: PLR0913, PLR0917  # what a series of faults is made of
+def try_calls(  # noqa: PLR0917  # what a series of faults is made of
     request: pytest.FixtureRequest,
     command: str,
     program: str,

@@ -7,21 +7,17 @@ import os
 import shutil
 import tempfile
 import time
-from collections import Counter
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import psycopg
 import pytest
-from simulated_landing import Shore
-from simulated_ledger import Ledger, Rules
-from simulated_world import COMPLETION, IMMUTABLE, World
+from soak_files import compare, deliver_all
 from soak_memory import MemoryWatch
 
 from zhongtai.contracts import Contracts
-from zhongtai.database import connect, database_url
+from zhongtai.database import database_url
 from zhongtai.service import start_services, stop_services
 from zhongtai.settings import Settings, load_settings
 
@@ -29,7 +25,6 @@ MINUTES = float(os.environ.get("ZHONGTAI_SOAK_MINUTES") or 0)
 FILES = int(os.environ.get("ZHONGTAI_SOAK_FILES") or MINUTES * 5000 / 60)
 # after the last file: one build and one more for what came during it
 PATIENCE_SECONDS = 1200
-SUFFIXES = {"app": "jsonl.gz", "miniprogram": "jsonl", "website": "csv.gz"}
 
 pytestmark = [
     pytest.mark.slow,
@@ -49,47 +44,6 @@ def soaked() -> Iterator[Settings]:
     finally:
         stop_services(settings)
         shutil.rmtree(home, ignore_errors=True)
-
-
-def deliver_all(settings: Settings, contracts: Contracts) -> Ledger:
-    """Deliver the files evenly over the time; returns what the ledger must say of them."""
-    headers = {n: [c.delivered for c in contracts[n].columns] for n in COMPLETION}
-    world, ledger = World(1, headers), Ledger(COMPLETION, IMMUTABLE)
-    shore = Shore(Path(settings.landing_url), ledger)
-    started = time.monotonic()
-    entities = sorted(COMPLETION)
-    for number in range(FILES):
-        entity = entities[number % len(entities)]
-        source, _, name = entity.partition(".")
-        day = number * 30 // FILES
-        label = f"{source}/{name}/day {day:02d}/{number}.{SUFFIXES.get(source, 'csv')}"
-        drawn = world.draw(entity, day, world.random.randint(1, 5))
-        file = world.file(entity, label, drawn, world.moment(day))
-        shore.deliver(file, file.modified)
-        due = started + MINUTES * 60 * (number + 1) / FILES
-        time.sleep(max(0.0, due - time.monotonic()))
-    ledger.drain(datetime.now(UTC), Rules())
-    return ledger
-
-
-def read_counts(settings: Settings) -> dict[str, tuple[int, int]]:
-    """By file the rows in and set aside, of everything in the ledger."""
-    with connect(settings, autocommit=True) as connection:
-        rows = connection.execute(
-            "select file, rows_in, rows_quarantined from ledger.deliveries"
-        ).fetchall()
-    assert len({row[0] for row in rows}) == len(rows), "a file was recorded twice"
-    return {file: (rows_in, quarantined) for file, rows_in, quarantined in rows}
-
-
-def read_loaded(settings: Settings) -> Counter[str]:
-    """By entity the rows that were loaded."""
-    with connect(settings, autocommit=True) as connection:
-        rows = connection.execute(
-            "select source || '.' || entity, sum(rows_loaded)::bigint from ledger.deliveries"
-            " group by 1"
-        ).fetchall()
-    return Counter(dict(rows))
 
 
 def published_files(settings: Settings) -> int:
@@ -116,29 +70,18 @@ def test_thousands_of_small_files_leave_nothing_stuck_and_nothing_growing(
     soaked: Settings, contracts: Contracts
 ) -> None:
     with MemoryWatch(soaked) as watch:
-        expected = deliver_all(soaked, contracts)
+        expected = deliver_all(soaked, contracts, FILES, MINUTES)
         deadline = time.monotonic() + PATIENCE_SECONDS
         while published_files(soaked) < FILES and time.monotonic() < deadline:
             time.sleep(5)
     growths = watch.growths()
     print("", *growths, sep="\n")  # noqa: T201
-    told = {entry.file.label: (len(entry.fates), entry.fates.count("quarantined"))
-            for entry in expected.entries}  # fmt: skip
-    assert read_counts(soaked) == told
-    loaded = Counter(entity for entity, _ in distinct_rows(expected))
-    assert read_loaded(soaked) == loaded
+    assert compare(soaked, expected) == []
     assert published_files(soaked) == FILES
     assert count_stuck(soaked) == 0
     assert len(growths) >= 5
     assert [str(growth) for growth in growths if not growth.is_steady] == []
     assert count_kept(soaked) == []
-
-
-def distinct_rows(ledger: Ledger) -> list[tuple[str, str]]:
-    """Rows that load whatever the order in which files come: a key of an immutable entity once."""
-    rows = [(entity, row.key) for entity, row in ledger.rows()]
-    immutable = {row for row in rows if row[0] in IMMUTABLE}
-    return [*immutable, *(row for row in rows if row[0] not in IMMUTABLE)]
 
 
 def count_kept(settings: Settings) -> list[str]:

@@ -1,9 +1,15 @@
-"""A slope in the memory of a process is told from noise."""
+"""What the soak measures is told from noise, and what it expects is what ingestion leaves."""
 
 import random
 
 import pytest
+from soak_files import compare, deliver_all
 from soak_memory import MEGABYTE, fit
+
+from zhongtai.contracts import Contracts
+from zhongtai.ingest import drain
+from zhongtai.runs import Run
+from zhongtai.settings import Settings
 
 
 def samples(gain: float, noise: float) -> list[tuple[float, float]]:
@@ -21,3 +27,12 @@ def test_a_process_that_only_breathes_is_steady(gain: float, noise: float) -> No
 @pytest.mark.parametrize(("gain", "noise"), [(60, 0), (60, 30), (200, 50)])
 def test_a_process_that_grows_is_not_steady(gain: float, noise: float) -> None:
     assert not fit("scheduler", samples(gain, noise)).is_steady
+
+
+def test_what_is_expected_of_the_ledger_is_what_ingestion_leaves(
+    settings: Settings, contracts: Contracts, run: Run
+) -> None:
+    expected = deliver_all(settings, contracts, 33, 0)
+    assert len(compare(settings, expected)) >= 33
+    drain(settings, contracts, run)
+    assert compare(settings, expected) == []
