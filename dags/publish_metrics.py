@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSkipException
 from airflow.timetables.trigger import CronTriggerTimetable
 
 from zhongtai import pipeline
+from zhongtai.arrivals import wait_for_ingestion
 from zhongtai.contracts import list_sources
 from zhongtai.settings import load_settings
 
@@ -34,7 +35,7 @@ RAW = [Asset(f"raw.{source}") for source in list_sources(SETTINGS.project_dir)]
 def publish_metrics() -> None:
     @task(retries=2)
     def build() -> str:
-        pipeline.wait_for_ingestion(load_settings(), at_most_seconds=60)
+        wait_for_ingestion(load_settings(), at_most_seconds=60)
         run_id = pipeline.build(load_settings())
         if run_id is None:
             raise AirflowSkipException("the ledger shows nothing new since the last snapshot")

@@ -1,5 +1,6 @@
-"""What the landing watcher announces: complete deliveries that nobody has been told about yet."""
+"""What has arrived and is not in the ledger yet: announced by the watcher, waited for by builds."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -83,3 +84,21 @@ class Arrivals:
 def _observe(delivery: Delivery) -> Observation:
     file = delivery.file
     return Observation(file.label, file.bytes, file.modified_at, delivery.marker)
+
+
+def wait_for_ingestion(settings: Settings, at_most_seconds: float) -> None:
+    """Wait while something complete is still on its way into the ledger, but not for long.
+
+    Sources that deliver together are then published together, once.
+    """
+    zone = LandingZone(settings.landing_url)
+    contracts = load_contracts(settings.project_dir)
+    deadline = time.monotonic() + at_most_seconds
+    while time.monotonic() < deadline:
+        with connect(settings.acting_as(LOADER)) as connection:
+            waiting = find_deliveries(
+                zone, contracts, LandingMemory(connection), stable_seconds=settings.stable_seconds
+            ).complete
+        if not waiting:
+            return
+        time.sleep(1)

@@ -1,7 +1,9 @@
 """PostgreSQL: the embedded server, connections, migrations and locks."""
 
 import hashlib
+import os
 import shlex
+import socket
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -84,9 +86,9 @@ def _close_to_others(url: str) -> None:
     It lies in a shared folder where the home has a long path.
     """
     for folder in parse_qs(urlsplit(url).query).get("host", []):
-        for socket in Path(folder).glob(".s.PGSQL.*"):
-            if socket.is_socket() and socket.stat().st_mode & 0o077:
-                socket.chmod(0o700)
+        for door in Path(folder).glob(".s.PGSQL.*"):
+            if door.is_socket() and door.stat().st_mode & 0o077:
+                door.chmod(0o700)
 
 
 def _create_if_missing(url: str, database: str) -> None:
@@ -169,7 +171,11 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg
     or where who logs in may not act so.
     """
     try:
-        connection = psycopg.connect(database_url(settings), autocommit=autocommit)
+        connection = psycopg.connect(
+            database_url(settings),
+            autocommit=autocommit,
+            fallback_application_name=describe_process(),
+        )
     except psycopg.OperationalError as error:
         raise ConfigurationError(
             f"PostgreSQL cannot be reached: {error}",
@@ -184,6 +190,17 @@ def connect(settings: Settings, *, autocommit: bool = False) -> Iterator[psycopg
             if not autocommit:
                 connection.commit()
         yield connection
+
+
+def describe_process(what: str = "") -> str:
+    """The name of this process, for people; within the 63 bytes of the name of a session."""
+    name = f"zhongtai {what}".strip()
+    return f"{name} (process {os.getpid()} on {socket.gethostname()[:16]})"
+
+
+def name_session(connection: psycopg.Connection, what: str) -> None:
+    """Let whoever waits for this session see what it does, and in which process."""
+    connection.execute("select set_config('application_name', %s, false)", [describe_process(what)])
 
 
 def migrate(connection: psycopg.Connection) -> None:
@@ -229,18 +246,3 @@ def _note(connection: psycopg.Connection, name: str) -> None:
     connection.execute(
         "insert into public.zhongtai_migrations (name) values (%s) on conflict do nothing", [name]
     )
-
-
-@contextmanager
-def advisory_lock(
-    connection: psycopg.Connection, name: str, *, shared: bool = False
-) -> Iterator[None]:
-    """Hold the session lock `name`, alone or with others that share it; waits for a holder."""
-    kind = "_shared" if shared else ""
-    connection.execute(f"select pg_advisory_lock{kind}(hashtextextended(%s, 0))", [name])
-    try:
-        yield
-    finally:
-        # a session that is gone has given the lock up
-        if not connection.closed and not connection.broken:
-            connection.execute(f"select pg_advisory_unlock{kind}(hashtextextended(%s, 0))", [name])

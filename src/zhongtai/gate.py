@@ -11,7 +11,8 @@ from zhongtai.database import connect
 from zhongtai.errors import GateHeldError, ZhongtaiError
 from zhongtai.publish import snapshots
 from zhongtai.publish.candidates import Candidate, load_candidate, record_verdict
-from zhongtai.quality import BALANCE_SUITE, Check, CheckResult, docs_page
+from zhongtai.publish.content import audited_hash
+from zhongtai.quality import BALANCE_SUITE, Check, CheckResult, check_balance
 from zhongtai.quality.results import OUTCOMES, Outcome, result
 from zhongtai.settings import Settings
 
@@ -58,14 +59,15 @@ def decide(results: Iterable[CheckResult], required: Sequence[Check]) -> Verdict
 
     A check that raised or is missing blocks whatever its severity: nobody knows what it would have
     said. One that failed blocks where it is critical. The severity is the required list's, not the
-    result's. A result that nothing required counts as critical, unless it passed.
+    result's. A result that nothing required blocks, also where it passed: the list is not the one
+    that the checks were made by.
     """
     found: dict[tuple[str, str], list[CheckResult]] = {}
     for one in results:
         found.setdefault((one.suite, one.expectation), []).append(one)
     judged = [_judge(check, found.pop((check.suite, check.expectation), [])) for check in required]
     for unknown in found.values():
-        judged += [replace(one, severity="critical") for one in unknown]
+        judged += [_object(one) for one in unknown]
     if not required:
         nothing = Check("gate", "required_checks", "critical", "a gate without checks lets all in")
         judged.append(result(nothing, "missing", "no check is required"))
@@ -105,55 +107,64 @@ def release(settings: Settings, because: str, snapshot_id: str | None = None) ->
     """Allow a held candidate (the last one by default) to be published; it is returned.
 
     Raises ZhongtaiError without a reason, when the candidate is not held, or when it is out of
-    balance: that is never released.
+    balance, then or now: that is never released.
     """
     reason = because.strip()
     if not reason:
         raise ZhongtaiError("a release needs a reason", hint='zhongtai release --because "…"')
     with connect(settings.acting_as(PUBLISHER)) as connection:
         candidate = load_candidate(connection, snapshot_id=snapshot_id)
+        # whoever checks it or releases it as well waits, and finds what was said here
+        connection.execute(
+            "select 1 from publication.candidates where snapshot_id = %s for update",
+            [candidate.snapshot_id],
+        )
+        candidate = load_candidate(connection, snapshot_id=candidate.snapshot_id)
         row = connection.execute(
-            "select verdict, blocking, can_be_released from ledger.gate_verdicts"
+            "select verdict, blocking, can_be_released, audited_hash from ledger.gate_verdicts"
             " where snapshot_id = %s order by sequence desc limit 1",
             [candidate.snapshot_id],
         ).fetchone()
-        if candidate.verdict != "held" or row is None or row[0] != "held":
+        verdict, blocking, can_be_released, audited = row or (None, (), False, None)
+        if candidate.verdict != "held" or verdict != "held":
             raise ZhongtaiError(
                 f"candidate {candidate.snapshot_id} is not held"
                 f" (verdict: {candidate.verdict or 'not checked'})",
                 hint="zhongtai status shows what is held",
             )
-        if not row[2]:
-            unbalanced = [name for name in row[1] if name.startswith(BALANCE_SUITE)]
-            raise GateHeldError(
-                f"candidate {candidate.snapshot_id} is out of balance: {', '.join(unbalanced)}",
-                hint="a balance failure is never released: find the rows, then run again",
+        if audited != audited_hash(candidate.tables):
+            raise ZhongtaiError(
+                f"candidate {candidate.snapshot_id} is not what the gate held any more",
+                hint="run `zhongtai check` again",
             )
-        with connection.transaction():
-            record_verdict(connection, candidate, "released", reason)
-            connection.execute(
-                "insert into ledger.gate_verdicts"
-                " (snapshot_id, run_id, verdict, blocking, can_be_released, because)"
-                " values (%s, %s, 'released', %s, true, %s)",
-                [candidate.snapshot_id, candidate.run_id, row[1], reason],
-            )
+        _refuse_unbalanced(settings, candidate, blocking, can_be_released)
+        record_verdict(connection, candidate, "released", reason)
+        connection.execute(
+            "insert into ledger.gate_verdicts"
+            " (snapshot_id, run_id, verdict, blocking, can_be_released, because, audited_hash)"
+            " values (%s, %s, 'released', %s, true, %s, %s)",
+            [candidate.snapshot_id, candidate.run_id, blocking, reason, audited],
+        )
         reach("check.released")
     return replace(candidate, verdict="released", because=reason)
 
 
-def held_error(settings: Settings, candidate: Candidate, verdict: Verdict) -> GateHeldError:
-    """The error that says what failed, with numbers, and where the page is."""
-    page = docs_page(settings, candidate.run_id)
-    release_hint = (
-        f'mend the cause and run again, or: zhongtai release --because "…"; details: {page}'
-        if verdict.can_be_released
-        else f"out of balance, so it cannot be released; details: {page}"
-    )
-    return GateHeldError(
-        f"the gate held candidate {candidate.snapshot_id}; readers keep the last snapshot."
-        f" {verdict.because}",
-        hint=release_hint,
-    )
+def _refuse_unbalanced(
+    settings: Settings, candidate: Candidate, blocking: Sequence[str], can_be_released: bool
+) -> None:
+    """Raise GateHeldError where rows were lost when it was held, or are by now."""
+    unbalanced = [name for name in blocking if name.startswith(f"{BALANCE_SUITE} / ")]
+    unbalanced += [
+        f"{one.suite} / {one.expectation}"
+        for one in check_balance(settings)
+        if one.outcome != "passed"
+    ]
+    if unbalanced or not can_be_released:
+        named = ", ".join(dict.fromkeys(unbalanced)) or "by its verdict"
+        raise GateHeldError(
+            f"candidate {candidate.snapshot_id} is out of balance: {named}",
+            hint="a balance failure is never released: find the rows, then run again",
+        )
 
 
 def _judge(check: Check, found: Sequence[CheckResult]) -> CheckResult:
@@ -163,6 +174,13 @@ def _judge(check: Check, found: Sequence[CheckResult]) -> CheckResult:
     worst = min(found, key=lambda one: _rank(one.outcome))
     outcome: Outcome = worst.outcome if worst.outcome in OUTCOMES else "raised"
     return result(check, outcome, worst.observed)
+
+
+def _object(one: CheckResult) -> CheckResult:
+    """What becomes of a result that nothing required."""
+    if one.outcome != "passed":
+        return replace(one, severity="critical")
+    return replace(one, severity="critical", outcome="raised", observed="nothing requires it")
 
 
 def _rank(outcome: str) -> int:
@@ -184,11 +202,11 @@ def _record(
 ) -> None:
     connection.execute(
         "insert into ledger.gate_verdicts"
-        " (snapshot_id, run_id, verdict, blocking, can_be_released, because)"
-        " values (%s, %s, %s, %s, %s, %s)",
+        " (snapshot_id, run_id, verdict, blocking, can_be_released, because, audited_hash)"
+        " values (%s, %s, %s, %s, %s, %s, %s)",
         [
             candidate.snapshot_id, candidate.run_id, decision,
             [f"{one.suite} / {one.expectation}" for one in verdict.blocking],
-            verdict.can_be_released, verdict.because,
+            verdict.can_be_released, verdict.because, audited_hash(candidate.tables),
         ],
     )  # fmt: skip

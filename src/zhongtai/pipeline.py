@@ -4,7 +4,6 @@ Each step may be a process of its own. A run id ties build, check and publish to
 the candidate of that run, and refuse when the working file holds another one by now.
 """
 
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,10 +15,10 @@ import psycopg
 from zhongtai import ledger
 from zhongtai.access import LOADER, PUBLISHER
 from zhongtai.contracts import Contracts, load_contracts
-from zhongtai.database import connect
+from zhongtai.database import connect, name_session
 from zhongtai.errors import ConfigurationError, GateHeldError, ZhongtaiError
 from zhongtai.home import secure_home
-from zhongtai.landing import LandingZone, find_deliveries
+from zhongtai.locks import exclusive_lock
 from zhongtai.publish import publisher, snapshots
 from zhongtai.publish import recover as recover_snapshots
 from zhongtai.publish.candidates import (
@@ -27,7 +26,7 @@ from zhongtai.publish.candidates import (
     load_candidate,
     record_content,
 )
-from zhongtai.publish.publisher import Progress, exclusive_lock, ignore_progress
+from zhongtai.publish.publisher import Progress, ignore_progress
 from zhongtai.runs import Run, RunStatus, finish_run, load_run, resume_run, start_run
 from zhongtai.settings import Settings
 
@@ -58,9 +57,9 @@ class Outcome:
 def _writer(settings: Settings, what: str, role: str = PUBLISHER) -> Iterator[psycopg.Connection]:
     """The one writer of the working file: a connection that holds the lock."""
     with connect(settings.acting_as(role), autocommit=True) as connection:
-        connection.execute("select set_config('application_name', %s, false)", [f"zhongtai {what}"])
+        name_session(connection, what)
         with exclusive_lock(
-            connection, publisher.WRITER_LOCK, "building or publishing in this home"
+            settings, connection, publisher.WRITER_LOCK, "building or publishing in this home"
         ):
             yield connection
 
@@ -168,25 +167,6 @@ def erase(
     return removal
 
 
-def wait_for_ingestion(settings: Settings, at_most_seconds: float) -> None:
-    """Wait while something complete is still on its way into the ledger, but not for long.
-
-    Sources that deliver together are then published together, once.
-    """
-    zone = LandingZone(settings.landing_url)
-    contracts = load_contracts(settings.project_dir)
-    deadline = time.monotonic() + at_most_seconds
-    while time.monotonic() < deadline:
-        with connect(settings.acting_as(LOADER)) as connection:
-            memory = ledger.LandingMemory(connection)
-            waiting = find_deliveries(
-                zone, contracts, memory, stable_seconds=settings.stable_seconds
-            ).complete
-        if not waiting:
-            return
-        time.sleep(1)
-
-
 def build(
     settings: Settings,
     as_of: datetime | None = None,
@@ -281,11 +261,12 @@ def _judge(
     from zhongtai.publish import duckdb_store
 
     progress("check")
-    tables, hashes = duckdb_store.hash_candidate(settings, candidate)
-    publisher.refuse_unpublishable(connection, tables)
-    record_content(connection, candidate, hashes)
-    results = quality.check_candidate(settings, run)
-    verdict = gate.decide(results, quality.required_checks(settings))
+    with duckdb_store.unchanged_build(settings):
+        tables, hashes = duckdb_store.hash_candidate(settings, candidate)
+        publisher.refuse_unpublishable(connection, tables)
+        record_content(connection, candidate, hashes)
+        results = quality.check_candidate(settings, run)
+        verdict = gate.decide(results, quality.required_checks(settings))
     judged = load_candidate(connection, snapshot_id=candidate.snapshot_id)
     if verdict.passed:
         gate.accept(connection, judged, verdict)
@@ -305,12 +286,19 @@ def publish(
         candidate = load_candidate(connection, run_id=run_id)
         if candidate.verdict == "held":
             raise GateHeldError(_describe_hold(settings, candidate), hint=HOLD_HINT)
-        run = load_run(connection, candidate.run_id)
-        resume_run(connection, run)
-        with _recorded(connection, run):
-            progress("publish")
-            snapshot_id = _publish(settings, connection, candidate, progress)
-        _finish(connection, run, "published", snapshot_id)
+        return _publish_run(settings, connection, candidate, progress)
+
+
+def _publish_run(
+    settings: Settings, connection: psycopg.Connection, candidate: Candidate, progress: Progress
+) -> str:
+    """Publish a candidate as the last step of the run that built it."""
+    run = load_run(connection, candidate.run_id)
+    resume_run(connection, run)
+    with _recorded(connection, run):
+        progress("publish")
+        snapshot_id = _publish(settings, connection, candidate, progress)
+    _finish(connection, run, "published", snapshot_id)
     return snapshot_id
 
 
@@ -341,15 +329,28 @@ def _describe_hold(settings: Settings, candidate: Candidate) -> str:
     )
 
 
-def release(settings: Settings, because: str, progress: Progress = ignore_progress) -> str:
+def release(
+    settings: Settings,
+    because: str,
+    progress: Progress = ignore_progress,
+    snapshot_id: str | None = None,
+) -> str:
     """Publish the candidate that the gate held last, for a reason that is recorded.
 
-    Returns the snapshot id. Raises ZhongtaiError without a reason, when none is held or a later
-    build has replaced it, and GateHeldError where rows are out of balance: that is never released.
+    With a snapshot id only that one. Returns the snapshot id. Raises ZhongtaiError without a
+    reason, when none is held, a later build has replaced it or it changed since, and GateHeldError
+    where rows are out of balance: that is never released.
     """
     from zhongtai import gate
+    from zhongtai.publish import duckdb_store
 
-    return publish(settings, gate.release(settings, because).run_id, progress)
+    with _writer(settings, "release") as connection:
+        held = load_candidate(connection, snapshot_id=snapshot_id)
+        if held.verdict == "held":
+            # before anything is recorded: what cannot be published stays held
+            duckdb_store.require_checked(settings, held)
+        candidate = gate.release(settings, because, held.snapshot_id)
+        return _publish_run(settings, connection, candidate, progress)
 
 
 def run_once(

@@ -6,6 +6,8 @@ from loader, publisher, ops, bi_reader, profile_reader;
 revoke all on schema ledger, publication, identity, tags, erasure, metrics_data, profiles_data
 from loader, publisher, ops, bi_reader, profile_reader;
 grant select on public.zhongtai_migrations to loader, publisher, ops;
+revoke all on function ledger.sessions() from public;
+grant execute on function ledger.sessions() to loader, publisher, ops;
 
 -- loader: takes files in, replays the quarantine, sorts out what is past its retention
 grant usage on schema ledger, erasure to loader;

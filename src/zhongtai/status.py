@@ -11,6 +11,7 @@ from psycopg.rows import dict_row
 from zhongtai.access import OPS
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import connect
+from zhongtai.locks import lock_holder
 from zhongtai.publish import current_snapshot, publisher
 from zhongtai.publish.duckdb_store import CURRENT
 from zhongtai.publish.snapshots import Snapshot, list_rows
@@ -80,7 +81,7 @@ def read_status(settings: Settings) -> Status:
                 " from ledger.runs order by started_at desc limit 1",
             ),
             interrupted=_interrupted(connection),
-            writer=publisher.lock_holder(connection, publisher.WRITER_LOCK),
+            writer=lock_holder(connection, publisher.WRITER_LOCK),
             gate=gate,
             failed_checks=_failed_checks(connection, gate["run_id"]) if gate else (),
             entities=_entities(connection, contracts, refused),

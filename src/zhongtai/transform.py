@@ -128,6 +128,30 @@ def _parse(settings: Settings) -> Any:
     return _parsed["manifest"]
 
 
+def list_expected_nodes(settings: Settings) -> list[str]:
+    """Every model above staging and every test of one, by the manifest that dbt left last.
+
+    Of staging a run builds only what has something new to see. Empty where there is no manifest.
+    """
+    manifest = settings.path("dbt", "target", "manifest.json")
+    if not manifest.exists():
+        return []
+    nodes = json.loads(manifest.read_text("utf-8"))["nodes"]
+    models = {
+        name
+        for name, node in nodes.items()
+        if node["resource_type"] == "model"
+        and not name.startswith(_STAGING_MODEL)
+        and node["config"]["materialized"] != "ephemeral"
+    }
+    tests = {
+        name
+        for name, node in nodes.items()
+        if node["resource_type"] == "test" and models.intersection(node["depends_on"]["nodes"])
+    }
+    return sorted(models | tests)
+
+
 def without_values(message: str) -> str:
     """A database message without what may be personal: long numbers, addresses, VINs."""
     return re.sub(r"\S+@\S+|\+?\d[\d -]{5,}\d[xX]?|\b(?=\w*\d)[A-HJ-NPR-Z0-9]{17}\b", "…", message)

@@ -117,6 +117,8 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
     """
     lake = Lake(settings)
     with connect(settings) as ledger, open_build(settings) as build:
+        # others load meanwhile: every table is to show the same ledger
+        ledger.execute("set transaction isolation level repeatable read")
         build.execute("begin")
         for schema in ("meta", "raw", "staging"):
             build.execute(f"create schema if not exists {schema}")

@@ -15,6 +15,9 @@ from fault_models import make_models
 from fault_processes import Zygote, start_zygote
 from fault_trials import Grounds, Outcome
 from fault_world import make_project
+from fire_figures import figure, tally, write_figures
+
+__all__ = ["figure", "tally"]
 
 FULL = os.environ.get("ZHONGTAI_FAULTS") == "full"
 _FIGURES = "faults"
@@ -84,6 +87,7 @@ def tell(record_property: Callable[[str, object], None]) -> Callable[[list[Outco
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     """Print what was tried and what came of it."""
+    write_figures(terminalreporter)
     tried: dict[str, list[tuple[bool, int, int, int]]] = defaultdict(list)
     for reports in terminalreporter.stats.values():
         for report in reports:

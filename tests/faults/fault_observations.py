@@ -29,7 +29,17 @@ _LEDGER = {
     "quarantine": "file, level, q.rule, column_name, q.reason, severity, rows, replayed_rows",
 }
 # Folders of which nothing is kept on purpose, or whose content tells of runs.
-_NOT_COMPARED = ("postgres", "logs", "docs", "warehouse", "dbt", "tmp", "erasure", "published")
+_NOT_COMPARED = (
+    "postgres",
+    "logs",
+    "docs",
+    "locks",
+    "warehouse",
+    "dbt",
+    "tmp",
+    "erasure",
+    "published",
+)
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from zhongtai.database import connect
 from zhongtai.errors import GateHeldError, ZhongtaiError
 from zhongtai.publish import snapshots
 from zhongtai.publish.candidates import Candidate, load_candidate
-from zhongtai.quality import BALANCE_SUITE, OWN_CHECKS, list_required
+from zhongtai.quality import BALANCE_SUITE, OWN_CHECKS, continuity, list_required
 from zhongtai.quality.results import Check, CheckResult, result
 from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings
@@ -96,14 +96,15 @@ def test_of_two_results_for_one_check_the_worse_counts() -> None:
     assert not gate.decide(results[::-1], REQUIRED).passed
 
 
-def test_a_failure_of_a_check_that_nobody_required_blocks() -> None:
-    unknown = CheckResult("metrics.z", "anything", "info", "failed", "1", "unknown table")
-    assert not gate.decide([*passed(*REQUIRED), unknown], REQUIRED).passed
+def test_a_result_of_a_check_that_nobody_required_blocks() -> None:
+    for outcome in ("failed", "passed"):
+        unknown = CheckResult("metrics.z", "anything", "info", outcome, "1", "unknown table")  # type: ignore[arg-type]
+        assert not gate.decide([*passed(*REQUIRED), unknown], REQUIRED).passed
 
 
 def test_a_table_without_a_suite_is_required_to_have_one() -> None:
     required = list_required((), ["metrics.new_table"])
-    results = passed(*(own.check for own in OWN_CHECKS))
+    results = passed(*(own.check for own in OWN_CHECKS), continuity.CHECK)
     verdict = gate.decide(results, required)
     assert [b.expectation for b in verdict.blocking] == ["metrics.new_table"]
 

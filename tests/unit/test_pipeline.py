@@ -16,12 +16,14 @@ from zhongtai import (
     gate,
     identity,
     ingest,
+    locks,
     pipeline,
     quality,
     restatements,
     transform,
     warehouse,
 )
+from zhongtai.arrivals import wait_for_ingestion
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, GateHeldError, ZhongtaiError
 from zhongtai.home import PRIVATE, secure_home
@@ -165,11 +167,11 @@ def test_a_build_waits_for_what_is_complete_but_not_for_ever(
     path.parent.mkdir(parents=True)
     path.write_text("{}\n")
     started = time.monotonic()
-    pipeline.wait_for_ingestion(settings, at_most_seconds=30)
+    wait_for_ingestion(settings, at_most_seconds=30)
     assert time.monotonic() - started < 15, "a file without its marker is not waited for"
     path.with_name("a.jsonl.done").touch()
     started = time.monotonic()
-    pipeline.wait_for_ingestion(settings, at_most_seconds=2)
+    wait_for_ingestion(settings, at_most_seconds=2)
     assert time.monotonic() - started >= 2
 
 
@@ -290,7 +292,7 @@ def test_a_second_writer_says_who_is_at_work(
         may_go.wait(60)
 
     monkeypatch.setattr(warehouse, "prepare", wait)
-    monkeypatch.setattr(publisher, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.3)
     first = threading.Thread(target=pipeline.build, args=(settings, AS_OF))
     first.start()
     try:
@@ -308,9 +310,9 @@ def test_a_run_that_finds_another_writer_is_failed_and_not_left_running(
     world: World,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(publisher, "WAIT_SECONDS", 0.3)
+    monkeypatch.setattr(locks, "WAIT_SECONDS", 0.3)
     with (
-        publisher.exclusive_lock(connection, publisher.WRITER_LOCK, "building"),
+        locks.exclusive_lock(settings, connection, publisher.WRITER_LOCK, "building"),
         pytest.raises(ZhongtaiError, match="another process"),
     ):
         pipeline.run_once(settings, AS_OF)

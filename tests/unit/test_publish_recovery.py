@@ -10,6 +10,7 @@ import pytest
 from zhongtai import publish
 from zhongtai.database import connect
 from zhongtai.errors import ZhongtaiError
+from zhongtai.locks import exclusive_lock
 from zhongtai.publish import duckdb_store, parquet_store, postgres_store, publisher, snapshots
 from zhongtai.publish.postgres_store import StalePublisherError
 from zhongtai.settings import Settings
@@ -132,9 +133,9 @@ def test_two_publishers_exclude_each_other(
     candidate = build_candidate(settings, connection, 3)
     with (
         connect(settings, autocommit=True) as other,
-        publisher.exclusive_lock(other, publisher.LOCK, "publishing"),
+        exclusive_lock(settings, other, publisher.LOCK, "publishing"),
         pytest.raises(ZhongtaiError, match="another process is publishing"),
-        publisher.exclusive_lock(connection, publisher.LOCK, "publishing", wait_seconds=0.3),
+        exclusive_lock(settings, connection, publisher.LOCK, "publishing", wait_seconds=0.3),
     ):
         pytest.fail("both held the lock")
     assert publisher.publish_candidate(settings, connection, candidate) == candidate.snapshot_id

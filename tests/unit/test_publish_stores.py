@@ -12,6 +12,7 @@ import psycopg
 import pytest
 import yaml
 
+from zhongtai import gate
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.publish import arrival, postgres_store, publisher
@@ -21,6 +22,7 @@ from zhongtai.settings import Settings
 
 from landing_cases import PROJECT
 from publish_cases import (
+    CHECK,
     METRICS,
     build_candidate,
     everywhere,
@@ -340,12 +342,14 @@ def test_a_candidate_that_changed_after_its_check_is_refused(
     assert read_versions(settings, connection)["duckdb"] is None
 
 
-@pytest.mark.parametrize("verdict", ["held", None])
+@pytest.mark.parametrize("is_held", [True, False])
 def test_what_did_not_pass_the_gate_is_not_published(
-    settings: Settings, connection: psycopg.Connection, verdict: str | None
+    settings: Settings, connection: psycopg.Connection, is_held: bool
 ) -> None:
     write_build(settings)
-    candidate = make_candidate(settings, connection, verdict=verdict)
+    candidate = make_candidate(settings, connection, is_checked=False)
+    if is_held:
+        gate.hold(connection, candidate, gate.decide([], [CHECK]))
     with pytest.raises(ZhongtaiError, match="has not passed its check"):
         publisher.publish_candidate(settings, connection, candidate)
 

@@ -11,6 +11,7 @@ from zhongtai.quality.suites import Expectation, Suite, _rows_query, load_suites
 from zhongtai.settings import Settings, load_settings
 
 PROJECT = Path(__file__).resolve().parents[2]
+FINE = {"exception_info": {"raised_exception": False}}
 PHONE = "+8613912345678"
 
 
@@ -171,19 +172,13 @@ def test_every_declared_type_is_known_to_great_expectations() -> None:
 @pytest.mark.parametrize(
     ("one", "outcome"),
     [
-        ({"success": True, "result": {"observed_value": 0}}, "passed"),
-        ({"success": False, "result": {"unexpected_count": 2}}, "failed"),
-        ({"success": False, "result": {}}, "raised"),
-        ({"success": None, "result": {"observed_value": 0}}, "failed"),
-        ({"success": True, "exception_info": {"raised_exception": True}}, "raised"),
-        (
-            {"success": True, "result": {}, "exception_info": {"raised_exception": False}},
-            "passed",
-        ),
-        (
-            {"success": False, "exception_info": {"metric": {"raised_exception": True}}},
-            "raised",
-        ),
+        ({"success": True, "result": {"observed_value": 0}, **FINE}, "passed"),
+        ({"success": True, "result": {}, **FINE}, "passed"),
+        ({"success": False, "result": {"unexpected_count": 2}, **FINE}, "failed"),
+        ({"success": False, "result": {}, **FINE}, "raised"),
+        ({"success": None, "result": {"observed_value": 0}, **FINE}, "raised"),
+        ({"success": True, "result": {}, "exception_info": {"raised_exception": True}}, "raised"),
+        ({"success": False, "exception_info": {"metric": {"raised_exception": True}}}, "raised"),
         ({"success": True, "exception_info": {"metric": "an unknown shape"}}, "raised"),
         ({"success": True, "exception_info": "an unknown shape"}, "raised"),
     ],

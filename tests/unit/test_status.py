@@ -6,6 +6,7 @@ import psycopg
 import pytest
 
 from zhongtai.database import connect
+from zhongtai.locks import exclusive_lock
 from zhongtai.publish import publisher
 from zhongtai.runs import Run
 from zhongtai.settings import Settings
@@ -45,7 +46,7 @@ def test_status_names_the_writer_at_work(
 ) -> None:
     assert read_status(settings).writer is None
     connection.execute("set application_name = 'zhongtai build'")
-    with publisher.exclusive_lock(connection, publisher.WRITER_LOCK, "building"):
+    with exclusive_lock(settings, connection, publisher.WRITER_LOCK, "building"):
         writer = read_status(settings).writer
     assert writer is not None
     assert writer.startswith("zhongtai build")

@@ -202,10 +202,18 @@ def publish(home: Home = None, run_id: RunId = None, as_json: AsJson = False) ->
     _say_published(snapshot_id, as_json=as_json)
 
 
-def release(because: Because, home: Home = None, as_json: AsJson = False) -> None:
+def release(
+    because: Because,
+    snapshot: Annotated[
+        str | None, typer.Option("--snapshot", help="Only this one. Default: the one held last.")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
     """Publish the candidate that the gate holds, for a reason that is recorded.
 
-    A candidate whose rows do not balance is never released.
+    A candidate whose rows do not balance is never released. With --snapshot nothing else is
+    released, whatever was held since you looked.
 
     **Examples**
 
@@ -215,7 +223,7 @@ def release(because: Because, home: Home = None, as_json: AsJson = False) -> Non
     with server_on_demand(settings), reporting(quiet=as_json) as progress:
         from zhongtai import pipeline
 
-        snapshot_id = pipeline.release(settings, because, progress)
+        snapshot_id = pipeline.release(settings, because, progress, snapshot)
     _say_published(snapshot_id, as_json=as_json)
 
 

@@ -19,14 +19,13 @@ from zhongtai.erasure.requests import find_due, record_open
 from zhongtai.erasure.sweep import Progress, complete_erasures, open_sweep
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.ingest.drain import open_duckdb
+from zhongtai.locks import PATIENT_SECONDS, exclusive_lock
 from zhongtai.publish.encryption import attach
-from zhongtai.publish.publisher import exclusive_lock
 from zhongtai.runs import Run
 from zhongtai.settings import Settings
 
 # A row may be dated a day ahead of the run that takes it in.
 _AHEAD = timedelta(days=1)
-_WAIT_SECONDS = 600.0
 _BY_REQUEST = "the person asked for it"
 
 
@@ -158,7 +157,7 @@ def _record(
     asked_by, author, reason = facts
     erased_until = max(datetime.now(UTC), run.as_of + _AHEAD)
     with (
-        exclusive_lock(connection, tombstones.LOCK, "taking files in", _WAIT_SECONDS),
+        exclusive_lock(settings, connection, tombstones.LOCK, "taking files in", PATIENT_SECONDS),
         open_duckdb(settings) as duck,
     ):
         for one_id, values in due:

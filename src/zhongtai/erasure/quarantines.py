@@ -50,7 +50,7 @@ class Quarantine:
         To be called before the parts of the entity are written anew: those of replays tell which
         rows were replayed.
         """
-        with entity_lock(self.connection, contract):
+        with entity_lock(self.settings, self.connection, contract):
             self._finish_staged(contract)
             rows = 0
             for delivery, lines in list(self._find_rows(contract)):

@@ -68,7 +68,7 @@ class RawZone:
 
         `mark` tells what rewrites the parts, and names the new ones.
         """
-        with entity_lock(self.connection, contract):
+        with entity_lock(self.settings, self.connection, contract):
             parts = self._list_parts(contract)
             counted = self.count(contract)
             if any(counted):

@@ -89,7 +89,7 @@ class Sweep:
         removal.landing = remove_named(self.settings, self.connection)
         self._write_ids()
         _add_pair(removal, "decisions", erase_statements(self.connection, self.duck))
-        with publishing(self.connection):
+        with publishing(self.settings, self.connection):
             self._erase_published(removal, run_id, progress)
         self._remove_working_file()
         progress("erase: exports, pages and logs")

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 import psycopg
 import pyarrow as pa
+from psycopg import errors
 
-from zhongtai.database import connect
+from zhongtai import locks
+from zhongtai.database import connect, name_session
 from zhongtai.errors import ZhongtaiError
 from zhongtai.identity.contradictions import find_contradiction
 from zhongtai.identity.references import Reference
@@ -228,8 +230,20 @@ def _refuse_contradiction(decisions: Sequence[Decision], attempt: str) -> None:
 
 
 def _lock_and_read(connection: psycopg.Connection) -> list[Decision]:
-    """All decisions, with the others kept from deciding until this one is recorded."""
-    connection.execute("lock table identity.decisions in share row exclusive mode")
+    """All decisions, with the others kept from deciding until this one is recorded.
+
+    Raises BusyError that names who has been at it for long.
+    """
+    name_session(connection, "identity")
+    try:
+        connection.execute(f"set local lock_timeout = {round(locks.WAIT_SECONDS * 1000)}")
+        connection.execute("lock table identity.decisions in share row exclusive mode")
+    except errors.LockNotAvailable as error:
+        connection.rollback()
+        raise locks.BusyError(
+            f"another process is deciding: {locks.table_holder(connection, 'identity.decisions')}",
+            hint="nothing was recorded; wait until it has finished, then decide again",
+        ) from error
     return _read_all(connection)
 
 

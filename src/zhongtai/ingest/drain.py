@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from zhongtai.access import LOADER
 from zhongtai.contracts import Contracts
 from zhongtai.crash_points import reach
-from zhongtai.database import advisory_lock, connect
+from zhongtai.database import connect
 from zhongtai.ingest.archive import move_to_archive
 from zhongtai.ingest.judgement import Bench, Judgement, judge
 from zhongtai.ingest.parts import Lake
@@ -24,6 +24,7 @@ from zhongtai.ingest.stillness import FileChanged
 from zhongtai.ingest.workspace import open_workspace
 from zhongtai.landing import Delivery, LandingZone, Stray, Survey, find_deliveries
 from zhongtai.ledger import LandingMemory
+from zhongtai.locks import PATIENT_SECONDS, shared_lock
 from zhongtai.runs import Run
 from zhongtai.settings import Settings
 
@@ -54,7 +55,7 @@ def drain(
         connection = stack.enter_context(connect(settings, autocommit=True))
         folder = stack.enter_context(open_workspace(settings))
         # what is read under one set of tombstones is recorded under the same
-        stack.enter_context(share_tombstones(connection))
+        stack.enter_context(share_tombstones(settings, connection))
         workers = stack.enter_context(open_workers(settings, run, folder))
         settlement = Settlement(
             settings, connection, run, Lake(settings), stack.enter_context(open_duckdb(settings))
@@ -62,11 +63,13 @@ def drain(
         return _Drain(settings, contracts, settlement, workers, progress).until_empty(source)
 
 
-def share_tombstones(connection: "psycopg.Connection") -> AbstractContextManager[None]:
+def share_tombstones(
+    settings: Settings, connection: "psycopg.Connection"
+) -> AbstractContextManager[None]:
     """Let no erasure be recorded while files are taken in; others may take in as well."""
     from zhongtai.erasure.tombstones import LOCK
 
-    return advisory_lock(connection, LOCK, shared=True)
+    return shared_lock(settings, connection, LOCK, "erasing somebody", PATIENT_SECONDS)
 
 
 @contextmanager

@@ -17,7 +17,6 @@ import psycopg
 
 from zhongtai.contracts import Contract
 from zhongtai.crash_points import reach
-from zhongtai.database import advisory_lock
 from zhongtai.ingest.judgement import Judgement
 from zhongtai.ingest.keys import count_new_keys
 from zhongtai.ingest.parts import Lake, part_path
@@ -33,6 +32,7 @@ from zhongtai.ledger import (
     new_entry,
     record,
 )
+from zhongtai.locks import PATIENT_SECONDS, exclusive_lock
 from zhongtai.masks import mask_told
 from zhongtai.runs import Run
 from zhongtai.settings import Settings
@@ -42,9 +42,15 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def entity_lock(connection: psycopg.Connection, contract: Contract) -> Iterator[None]:
-    """Hold the right to place parts of an entity and to record them."""
-    with advisory_lock(connection, f"ingest.{contract.name}"):
+def entity_lock(
+    settings: Settings, connection: psycopg.Connection, contract: Contract
+) -> Iterator[None]:
+    """Hold the right to place parts of an entity and to record them; waits for others.
+
+    Raises BusyError that names who has had it for minutes.
+    """
+    name, what = f"ingest.{contract.name}", f"taking in {contract.name}"
+    with exclusive_lock(settings, connection, name, what, PATIENT_SECONDS):
         yield
 
 
@@ -63,7 +69,7 @@ class Settlement:
 
         Those that another process recorded meanwhile are left out.
         """
-        with entity_lock(self.connection, contract):
+        with entity_lock(self.settings, self.connection, contract):
             fresh = [j for j in judgements if not is_recorded(self.connection, j.delivery_id)]
             new_rows = self._count_new_rows(contract, fresh)
             entries = []
@@ -90,7 +96,7 @@ class Settlement:
 
     def remove_orphans(self, contract: Contract) -> None:
         """Remove parts that a crash left behind."""
-        with entity_lock(self.connection, contract):
+        with entity_lock(self.settings, self.connection, contract):
             self.lake.remove_orphans(contract, all_parts(self.connection, contract))
 
     def _count_new_rows(self, contract: Contract, fresh: Sequence[Judgement]) -> dict[str, int]:

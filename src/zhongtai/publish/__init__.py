@@ -3,7 +3,7 @@
 import psycopg
 
 from zhongtai.access import PUBLISHER
-from zhongtai.database import connect
+from zhongtai.database import connect, name_session
 from zhongtai.publish import publisher
 from zhongtai.publish.candidates import Candidate, load_candidate
 from zhongtai.publish.publisher import Progress, ignore_progress
@@ -21,6 +21,7 @@ def publish(
     since, StalePublisherError or BreakingChangeError; readers then see what they saw before.
     """
     with connect(settings.acting_as(PUBLISHER), autocommit=True) as connection:
+        name_session(connection, "publish")
         candidate = load_candidate(connection, snapshot_id=snapshot_id)
         return publisher.publish_candidate(settings, connection, candidate, progress)
 
@@ -29,7 +30,7 @@ def recover(settings: Settings) -> list[str]:
     """Finish or undo what a killed publisher left; returns what was done, empty when nothing."""
     with (
         connect(settings.acting_as(PUBLISHER), autocommit=True) as connection,
-        publisher.publishing(connection),
+        publisher.publishing(settings, connection),
     ):
         done = publisher.recover(settings, connection)
         publisher.collect_garbage(settings, connection)
@@ -39,6 +40,7 @@ def recover(settings: Settings) -> list[str]:
 def rollback(settings: Settings, snapshot_id: str) -> None:
     """Show an earlier snapshot in every store. Raises ZhongtaiError when it is not kept."""
     with connect(settings.acting_as(PUBLISHER), autocommit=True) as connection:
+        name_session(connection, "rollback")
         publisher.rollback_to(settings, connection, snapshot_id)
 
 

@@ -7,7 +7,7 @@ working file still holds exactly that one.
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import astuple, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ import psycopg
 
 from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
-from zhongtai.publish.content import TableHash, snapshot_hash
+from zhongtai.publish.content import TableHash, audited_hash, snapshot_hash
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -128,15 +128,16 @@ def load_candidate(
 def record_content(
     connection: psycopg.Connection, candidate: Candidate, tables: Mapping[str, TableHash]
 ) -> None:
-    """Store what the check looked at: publish refuses any other content."""
+    """Store what a check is about to look at: publish refuses any other content.
+
+    What an earlier check said was about other content, and is forgotten.
+    """
     connection.execute(
-        "update publication.candidates set content_hash = %s, table_hashes = %s"
-        " where snapshot_id = %s",
+        "update publication.candidates set content_hash = %s, table_hashes = %s,"
+        " verdict = null, because = null, decided_at = null where snapshot_id = %s",
         [
             snapshot_hash(tables),
-            json.dumps(
-                {label: [t.rows, t.content_hash, t.copy_hash] for label, t in tables.items()}
-            ),
+            json.dumps({label: astuple(table) for label, table in tables.items()}),
             candidate.snapshot_id,
         ],
     )
@@ -152,6 +153,29 @@ def record_verdict(
         " decided_at = clock_timestamp() where snapshot_id = %s",
         [verdict, because, candidate.snapshot_id],
     )
+
+
+def require_passed(connection: psycopg.Connection, candidate: Candidate) -> None:
+    """Raise ZhongtaiError unless the last word about exactly this content lets it be published."""
+    row = connection.execute(
+        "select verdict, audited_hash from ledger.gate_verdicts where snapshot_id = %s"
+        " order by sequence desc limit 1",
+        [candidate.snapshot_id],
+    ).fetchone()
+    verdict, audited = row or (None, None)
+    hint = "run `zhongtai check`; a held candidate needs `zhongtai release --because ...`"
+    if not candidate.tables or verdict not in ("passed", "released"):
+        raise ZhongtaiError(
+            f"candidate {candidate.snapshot_id} has not passed its check"
+            f" (verdict: {verdict or 'none'})",
+            hint=hint,
+        )
+    if candidate.verdict != verdict or audited != audited_hash(candidate.tables):
+        raise ZhongtaiError(
+            f"candidate {candidate.snapshot_id} is recorded as {candidate.verdict or 'unchecked'},"
+            f" but what the gate {verdict} was another content",
+            hint=hint,
+        )
 
 
 def require_sealed(warehouse: "DuckDBPyConnection", candidate: Candidate) -> None:

@@ -150,15 +150,18 @@ class PublishedTable:
 
 @dataclass(frozen=True)
 class TableHash:
-    """Rows of one table, and two hashes that do not depend on the order of its rows and columns.
+    """Rows of one table, and hashes that do not depend on the order of its rows and columns.
 
     `content_hash` is over what is the same however the input came (see `arrival`), `copy_hash` over
-    every column: the stores hold the same table where it is equal.
+    every column: the stores hold the same table where it is equal. Both leave out what stores write
+    differently, as the last digits of a fraction; `exact_hash` leaves out nothing, names and types
+    of columns included, and only DuckDB can compute it.
     """
 
     rows: int
     content_hash: str
     copy_hash: str = ""
+    exact_hash: str = ""
 
 
 def quoted(name: str) -> str:
@@ -245,11 +248,16 @@ def duckdb_hash(
     """Rows and hashes of `relation` (an SQL name), which has the columns of `table`."""
     copied = _duckdb_sum(table, table.columns)
     content = _duckdb_sum(table, table.content_columns)
+    columns = sorted(table.columns, key=lambda column: column.name)
+    exact = f"coalesce(sum(cast(hash({', '.join(quoted(c.name) for c in columns)}) as hugeint)), 0)"
     row = connection.execute(
-        f"select count(*), {content}, {copied} from {relation}"  # noqa: S608  # quoted names
+        f"select count(*), {content}, {copied}, {exact} from {relation}"  # noqa: S608  # quoted names
     ).fetchone()
     assert row is not None  # noqa: S101  # an aggregate without group by has one row
-    return TableHash(int(row[0]), _hexadecimal(row[1]), _hexadecimal(row[2]))
+    shape = hashlib.sha256(repr([(c.name, c.type) for c in columns]).encode()).hexdigest()[:16]
+    return TableHash(
+        int(row[0]), _hexadecimal(row[1]), _hexadecimal(row[2]), f"{shape}{_hexadecimal(row[3])}"
+    )
 
 
 def postgres_hash_query(table: PublishedTable, relation: str) -> str:
@@ -266,6 +274,12 @@ def is_copy(of: TableHash, rows: int, total: int) -> bool:
 
 def _hexadecimal(total: int) -> str:
     return f"{int(total):032x}"
+
+
+def audited_hash(hashes: Mapping[str, TableHash]) -> str:
+    """One hash for what a check looked at: every table, down to the last digit."""
+    lines = [f"{label} {table}" for label, table in sorted(hashes.items())]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def snapshot_hash(hashes: Mapping[str, TableHash]) -> str:

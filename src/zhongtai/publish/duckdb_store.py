@@ -1,6 +1,6 @@
 """DuckDB snapshots: one read-only file per store and snapshot, and a link to the current one."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -86,6 +86,37 @@ def hash_candidate(
             )
             for table in tables
         }
+
+
+@contextmanager
+def unchanged_build(settings: Settings) -> Iterator[None]:
+    """Raise ZhongtaiError at the end where the working file was written or swapped meanwhile."""
+    before = _stat_build(settings)
+    yield
+    if _stat_build(settings) != before:
+        raise ZhongtaiError(
+            "the working file changed while it was checked",
+            hint=f"let no program but zhongtai write {settings.warehouse_file}, then run again",
+        )
+
+
+def _stat_build(settings: Settings) -> list[tuple[int, ...]]:
+    """What tells a file from one that was changed or swapped, as the system sees it."""
+    file = settings.warehouse_file
+    return [
+        (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+        for path in (file, file.with_name(f"{file.name}.wal"))
+        if path.exists() and (found := path.stat())
+    ]
+
+
+def require_checked(settings: Settings, candidate: Candidate) -> None:
+    """Raise ZhongtaiError unless the working file holds what was checked."""
+    if hash_candidate(settings, candidate)[1] != candidate.tables:
+        raise ZhongtaiError(
+            f"candidate {candidate.snapshot_id} changed after it was checked",
+            hint="run `zhongtai run` again",
+        )
 
 
 def stage(settings: Settings, candidate: Candidate) -> tuple[PublishedTable, ...]:
@@ -201,8 +232,11 @@ def verify(
             )
 
 
-def flip(settings: Settings, snapshot_id: str) -> None:
-    """Show the snapshot to readers: rename, then swap the links. May be repeated."""
+def flip(settings: Settings, snapshot_id: str, look: Callable[[], None]) -> None:
+    """Show the snapshot to readers: rename, then swap the links. May be repeated.
+
+    `look` raises where it is another one by now that readers are to see.
+    """
     for store in STORES:
         final = snapshot_file(settings, store, snapshot_id)
         folders.reveal(staged_file(settings, store, snapshot_id), final)
@@ -211,6 +245,7 @@ def flip(settings: Settings, snapshot_id: str) -> None:
                 f"{final} is missing, so {store} cannot show snapshot {snapshot_id}",
                 hint="restore the file from a backup, or roll back to another snapshot",
             )
+        look()
         folders.point(final.with_name(CURRENT), final.name)
 
 

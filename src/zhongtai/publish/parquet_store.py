@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -105,8 +105,11 @@ def _write_manifest(file: Path, candidate: Candidate, entries: list[dict[str, ob
     folders.sync(file)
 
 
-def flip(settings: Settings, snapshot_id: str) -> None:
-    """Show the snapshot to readers: rename, then swap the link. May be repeated."""
+def flip(settings: Settings, snapshot_id: str, look: Callable[[], None]) -> None:
+    """Show the snapshot to readers: rename, then swap the link. May be repeated.
+
+    `look` raises where it is another one by now that readers are to see.
+    """
     final = _folder(settings, snapshot_id, staged=False)
     folders.reveal(_folder(settings, snapshot_id, staged=True), final)
     if not (final / MANIFEST).exists():
@@ -114,6 +117,7 @@ def flip(settings: Settings, snapshot_id: str) -> None:
             f"{final} is missing, so Parquet readers cannot see snapshot {snapshot_id}",
             hint="restore the folder from a backup, or roll back to another snapshot",
         )
+    look()
     folders.point(final.with_name(CURRENT), final.name)
 
 

@@ -13,9 +13,9 @@ import psycopg
 
 from zhongtai.access import PUBLISHER, acting_as
 from zhongtai.crash_points import reach
-from zhongtai.database import ADVISORY_LOCKS
 from zhongtai.errors import ZhongtaiError
 from zhongtai.housekeeping import tidy
+from zhongtai.locks import exclusive_lock
 from zhongtai.publish import (
     duckdb_store,
     folders,
@@ -24,16 +24,14 @@ from zhongtai.publish import (
     postgres_views,
     snapshots,
 )
-from zhongtai.publish.candidates import Candidate
+from zhongtai.publish.candidates import Candidate, load_candidate, require_passed
 from zhongtai.publish.content import PublishedTable
-from zhongtai.publish.postgres_store import current_snapshot
+from zhongtai.publish.postgres_store import StalePublisherError, current_snapshot
 from zhongtai.settings import Settings
 
 Progress = Callable[[str], None]
 LOCK = "zhongtai.publish"
 WRITER_LOCK = "zhongtai.writer"
-# lets the session of a killed process end
-WAIT_SECONDS = 10.0
 
 
 def ignore_progress(_: str) -> None:
@@ -41,53 +39,12 @@ def ignore_progress(_: str) -> None:
 
 
 @contextmanager
-def exclusive_lock(
-    connection: psycopg.Connection, name: str, what: str, wait_seconds: float | None = None
-) -> Iterator[None]:
-    """Hold a session lock; waits `wait_seconds`, WAIT_SECONDS by default.
-
-    Raises ZhongtaiError that names the holder.
-    """
-    tries = max(1, round((wait_seconds or WAIT_SECONDS) / 0.25))
-    for _ in range(tries):
-        row = connection.execute(
-            "select pg_try_advisory_lock(hashtextextended(%s, 0))", [name]
-        ).fetchone()
-        if row and row[0]:
-            break
-        connection.execute("select pg_sleep(0.25)")
-    else:
-        raise ZhongtaiError(
-            f"another process is {what}: {lock_holder(connection, name) or 'just ended'}",
-            hint="wait until it has finished, then run again",
-        )
-    try:
-        yield
-    finally:
-        # a session that is gone has given the lock up
-        if not connection.closed and not connection.broken:
-            connection.execute("select pg_advisory_unlock(hashtextextended(%s, 0))", [name])
-
-
-def lock_holder(connection: psycopg.Connection, name: str) -> str | None:
-    """Which session holds a lock, for people; None when nobody does."""
-    row = connection.execute(
-        "select a.pid, a.application_name, a.backend_start"  # noqa: S608  # a constant
-        f" from {ADVISORY_LOCKS} join pg_stat_activity a using (pid)"
-        " where key = hashtextextended(%s, 0) limit 1",
-        [name],
-    ).fetchone()
-    if row is None:
-        return None
-    # since when is not told to who is neither the same user nor an administrator
-    since = f", since {row[2]:%H:%M:%S} UTC" if row[2] else ""
-    return f"{row[1] or 'session'} ({row[0]}){since}"
-
-
-@contextmanager
-def publishing(connection: psycopg.Connection) -> Iterator[None]:
+def publishing(settings: Settings, connection: psycopg.Connection) -> Iterator[None]:
     """Hold the right to publish, and act as who may; `connection` autocommits."""
-    with exclusive_lock(connection, LOCK, "publishing"), acting_as(connection, PUBLISHER):
+    with (
+        exclusive_lock(settings, connection, LOCK, "publishing"),
+        acting_as(connection, PUBLISHER),
+    ):
         yield
 
 
@@ -117,13 +74,7 @@ def publish_candidate(
     ZhongtaiError when the candidate changed since its check, breaks what readers rely on, or a
     store does not hold what was sent; readers then see the previous snapshot.
     """
-    if not candidate.tables or candidate.verdict not in ("passed", "released"):
-        raise ZhongtaiError(
-            f"candidate {candidate.snapshot_id} has not passed its check"
-            f" (verdict: {candidate.verdict or 'none'})",
-            hint="run `zhongtai check`; a held candidate needs `zhongtai release --because ...`",
-        )
-    with publishing(connection):
+    with publishing(settings, connection):
         recover(settings, connection)
         previous = current_snapshot(connection)
         row = snapshots.find(connection, candidate.snapshot_id)
@@ -131,6 +82,9 @@ def publish_candidate(
             # whoever published it may have died before it cleaned up
             collect_garbage(settings, connection)
             return candidate.snapshot_id
+        # whatever was said while this process waited counts
+        candidate = load_candidate(connection, snapshot_id=candidate.snapshot_id)
+        require_passed(connection, candidate)
         try:
             tables = _stage(settings, connection, candidate, progress)
             _flip_postgres(connection, candidate, tables, previous)
@@ -172,6 +126,18 @@ def _flip_postgres(
     previous: str | None,
 ) -> None:
     def flip() -> None:
+        # nobody may check, hold or build it anew before the pointer has moved
+        connection.execute(
+            "select 1 from publication.candidates where snapshot_id = %s for share",
+            [candidate.snapshot_id],
+        )
+        judged = load_candidate(connection, snapshot_id=candidate.snapshot_id)
+        require_passed(connection, judged)
+        if judged.tables != candidate.tables:
+            raise ZhongtaiError(
+                f"candidate {candidate.snapshot_id} was checked anew while it was published",
+                hint="nothing was published; run `zhongtai publish` again",
+            )
         postgres_views.update_views(connection, tables)
         reach("publish.views_updated")
         snapshots.set_state(connection, candidate.snapshot_id, "flipped_postgres")
@@ -184,10 +150,21 @@ def _flip_postgres(
 
 
 def _finish(settings: Settings, connection: psycopg.Connection, snapshot_id: str) -> None:
-    """Everything after the point of no return; may be repeated."""
-    duckdb_store.flip(settings, snapshot_id)
+    """Everything after the point of no return; may be repeated.
+
+    Raises StalePublisherError where readers are shown another snapshot by now.
+    """
+
+    def look() -> None:
+        if (shown := current_snapshot(connection)) != snapshot_id:
+            raise StalePublisherError(
+                f"readers see {shown}, so their files are not pointed at {snapshot_id}",
+                hint="another publish or rollback came first; run `zhongtai run` again",
+            )
+
+    duckdb_store.flip(settings, snapshot_id, look)
     reach("publish.duckdb_flipped")
-    parquet_store.flip(settings, snapshot_id)
+    parquet_store.flip(settings, snapshot_id, look)
     reach("publish.parquet_flipped")
     snapshots.set_current(connection, snapshot_id)
 
@@ -234,7 +211,7 @@ def rollback_to(settings: Settings, connection: psycopg.Connection, snapshot_id:
 
     Raises ZhongtaiError that lists what can be shown when the snapshot is not kept any more.
     """
-    with publishing(connection):
+    with publishing(settings, connection):
         recover(settings, connection)
         kept = list_complete(settings, connection)
         if snapshot_id not in kept:
@@ -272,8 +249,9 @@ def is_complete(settings: Settings, connection: psycopg.Connection, snapshot_id:
 def collect_garbage(settings: Settings, connection: psycopg.Connection) -> list[str]:
     """Drop the snapshots past `settings.keep_snapshots` everywhere; never the current one.
 
-    Returns their ids. What killed publishers left unfinished goes as well. The caller holds the
-    publish lock; `connection` must autocommit.
+    What killed publishers left unfinished goes as well; what a long transaction still reads stays
+    for now. Returns the ids of those dropped. The caller holds the publish lock; `connection` must
+    autocommit.
     """
     from zhongtai.tags.bitmaps import remove_abandoned
 
@@ -288,7 +266,7 @@ def collect_garbage(settings: Settings, connection: psycopg.Connection) -> list[
         | postgres_store.list_snapshots(connection)
         | _list_identity_maps(settings)
     )
-    dropped = sorted(known - kept - {current})
+    dropped = sorted(known - kept - {current} - snapshots.list_watched(connection))
     for snapshot_id in dropped:
         _drop_everywhere(settings, connection, snapshot_id)
     return dropped

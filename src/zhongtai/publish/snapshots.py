@@ -118,6 +118,24 @@ def kept_snapshots(connection: psycopg.Connection, keep: int) -> list[str]:
     return [row[0] for row in rows]
 
 
+def list_watched(connection: psycopg.Connection) -> set[str]:
+    """The earlier snapshots that a transaction which is open now may still read.
+
+    One of isolation level repeatable read goes on with the pointer of its start: a table that it
+    has not touched yet would be empty for it once the partition is gone.
+    """
+    rows = connection.execute(
+        "select distinct shown.snapshot_id from ("
+        " select snapshot_id, flipped_at, lead(age(xmin)) over (order by sequence) as ended"
+        " from publication.flips) as shown, ledger.sessions() as reader"
+        " where reader.pid <> pg_backend_pid()"
+        # it began before the next flip could be seen, and not before this one
+        " and reader.snapshot_age >= shown.ended"
+        " and reader.queried_at >= shown.flipped_at - interval '10 seconds'"
+    )
+    return {row[0] for row in rows}
+
+
 def is_nothing_new(connection: psycopg.Connection, input_fingerprint: str) -> Snapshot | None:
     """The snapshot that this input already gave: the current one, or the last published or held.
 

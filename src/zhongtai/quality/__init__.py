@@ -10,7 +10,8 @@ import psycopg
 from zhongtai.access import PUBLISHER
 from zhongtai.crash_points import reach
 from zhongtai.database import connect
-from zhongtai.quality import balance, drift, privacy, reconciliation
+from zhongtai.errors import ZhongtaiError
+from zhongtai.quality import balance, continuity, drift, privacy, reconciliation
 from zhongtai.quality.page import write_page
 from zhongtai.quality.results import Check, CheckResult, Evidence, OwnCheck, result
 from zhongtai.quality.suites import Suite, load_suites
@@ -21,7 +22,14 @@ from zhongtai.warehouse import open_build
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
-__all__ = ["Check", "CheckResult", "check_candidate", "docs_page", "required_checks"]
+__all__ = [
+    "Check",
+    "CheckResult",
+    "check_balance",
+    "check_candidate",
+    "docs_page",
+    "required_checks",
+]
 
 OWN_CHECKS: tuple[OwnCheck, ...] = (
     *balance.CHECKS,
@@ -37,26 +45,52 @@ _KEPT_PAGES = 30
 def check_candidate(settings: Settings, run: Run) -> list[CheckResult]:
     """Make every check over build.duckdb, read only; the results, also kept in the ledger.
 
-    The results belong to the run that built the candidate (meta.run_context). The page is
-    `docs_page(settings, run_id)`. A check that cannot be made gives a result that says so; raises
-    ConfigurationError for a suite that cannot be read. The caller holds no connection to the file.
+    `run` is the one that built the candidate. The page is `docs_page(settings, run_id)`. A check
+    that cannot be made gives a result that says so; raises ConfigurationError for a suite that
+    cannot be read, ZhongtaiError where the working file says that another run built it. The caller
+    holds no connection to the file.
     """
     suites = load_suites(settings.project_dir)
     with connect(settings.acting_as(PUBLISHER)) as ledger:
         with open_build(settings, read_only=True) as warehouse:
-            build_run_id, as_of = warehouse.execute(
-                "select run_id, cast(as_of as varchar) from meta.run_context"
-            ).fetchone() or (run.run_id, run.as_of.isoformat())
+            as_of = _read_as_of(warehouse, run)
             tables = published_tables(warehouse_tables(warehouse))
-            evidence = Evidence(settings, warehouse, ledger, build_run_id)
+            evidence = Evidence(settings, warehouse, ledger, run.run_id)
             results = [check.run(evidence) for check in OWN_CHECKS]
             _record_measures(evidence, results)
-        docs = _fresh_folder(settings, build_run_id)
+        docs = _fresh_folder(settings, run.run_id)
+        results.append(continuity.compare(ledger, list_required(suites, tables)))
         results += _suite_results(suites, tables)
         results += _expectation_results(settings, suites, tables, docs / "great_expectations")
-        _record_results(ledger, build_run_id, results)
-        write_page(docs, build_run_id, f"{as_of} UTC", results)
+        _record_results(ledger, run.run_id, results)
+        write_page(docs, run.run_id, f"{as_of} UTC", results)
     return results
+
+
+def check_balance(settings: Settings) -> list[CheckResult]:
+    """Make the checks of balance over the ledger and the files as they are now; nothing is kept."""
+    from zhongtai.publish.duckdb_store import open_engine
+
+    # they look at no candidate
+    with connect(settings.acting_as(PUBLISHER)) as ledger, open_engine(settings) as engine:
+        evidence = Evidence(settings, engine, ledger, "")
+        return [check.run(evidence) for check in balance.CHECKS]
+
+
+def _read_as_of(warehouse: "DuckDBPyConnection", run: Run) -> str:
+    """The instant that the candidate was built as of.
+
+    Raises ZhongtaiError unless `run` built it: the results of another run would let it pass.
+    """
+    row = warehouse.execute(
+        "select run_id, cast(as_of as varchar) from meta.run_context"
+    ).fetchone()
+    if row is None or row[0] != run.run_id:
+        raise ZhongtaiError(
+            f"the working file says that run {row and row[0]} built it, expected {run.run_id}",
+            hint="run `zhongtai run` again: the working file is built anew",
+        )
+    return str(row[1])
 
 
 def required_checks(settings: Settings) -> tuple[Check, ...]:
@@ -76,6 +110,7 @@ def list_required(suites: Sequence[Suite], tables: Iterable[str]) -> tuple[Check
     of_suites = {_suite_check(suite.table) for suite in suites}
     return (
         *(own.check for own in OWN_CHECKS),
+        continuity.CHECK,
         *sorted(of_tables | of_suites, key=lambda check: check.expectation),
         *(check for suite in suites for check in suite.checks),
     )
@@ -150,7 +185,8 @@ def _record_results(
 ) -> None:
     with ledger.transaction():
         ledger.execute("delete from ledger.gate_results where run_id = %s", [run_id])
-        for one in results:
+        # of two results for one check the worse one is kept
+        for one in sorted(results, key=lambda one: one.outcome == "passed"):
             ledger.execute(
                 "insert into ledger.gate_results"
                 " (run_id, suite, expectation, severity, outcome, observed, because)"

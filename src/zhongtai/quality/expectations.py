@@ -7,12 +7,13 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from zhongtai.quality.results import CheckResult, Outcome, explain, result
-from zhongtai.quality.suites import Expectation, Suite
+from zhongtai.quality.results import Check, CheckResult, Outcome, explain, result
+from zhongtai.quality.suites import ROWS_TYPE, Expectation, Suite
 from zhongtai.settings import Settings
 
 # counts only: a value of a profile table must not reach a result, a page or a log
 _RESULT_FORMAT = {"result_format": "BASIC", "partial_unexpected_count": 0}
+_SOURCE = "candidate"
 _COUNTS = ("observed_value", "element_count", "unexpected_count", "missing_count")
 
 
@@ -56,7 +57,7 @@ def run_suites(
     """
     gx = _great_expectations()
     context = _context(gx)
-    source = context.data_sources.add_sql("candidate", connection_string=_url(settings))
+    source = context.data_sources.add_sql(_SOURCE, connection_string=_url(settings))
     known = set(tables)
     results: list[CheckResult] = []
     try:
@@ -105,16 +106,33 @@ def _run_suite(gx: Any, context: Any, source: Any, suite: Suite) -> list[CheckRe
         ran = definition.run(result_format=_RESULT_FORMAT)
     except Exception as error:
         return [result(check, "raised", explain(error)) for check in suite.checks]
-    found: dict[str, list[dict[str, Any]]] = {}
-    for one in ran.results:
-        as_dict = one.to_json_dict()
-        name = as_dict["expectation_config"].get("meta", {}).get("name", "")
-        found.setdefault(name, []).append(as_dict)
-    return [
-        result(check, *_judge(one))
-        for check in suite.checks
-        for one in found.get(check.expectation, [])
-    ]
+    places = {expectation.name: place for place, expectation in enumerate(suite.expectations)}
+    found = [read_result(suite, one.to_json_dict()) for one in ran.results]
+    return sorted(found, key=lambda one: places.get(one.expectation, len(places)))
+
+
+def read_result(suite: Suite, one: Mapping[str, Any]) -> CheckResult:
+    """What Great Expectations says of one expectation of a suite.
+
+    Of another expectation, or another table, it says nothing: that is an error, whatever it says.
+    """
+    said = one.get("expectation_config") or {}
+    name = str((said.get("meta") or {}).get("name") or "")
+    declared = next((e for e in suite.expectations if e.name == name), None)
+    if declared is None:
+        stray = Check(suite.table, name or "nameless", "critical", "a result that nobody asked for")
+        return result(stray, "raised", "the suite has no such expectation")
+    check = Check(suite.table, declared.name, declared.severity, declared.because)
+    judged = _judge(one)
+    if judged[0] == "raised":
+        return result(check, *judged)
+    for found, expected in (
+        (said.get("type"), declared.type),
+        ((said.get("kwargs") or {}).get("batch_id"), f"{_SOURCE}-{suite.table}"),
+    ):
+        if found != expected:
+            return result(check, "raised", f"the result is of {found}, expected {expected}")
+    return result(check, *judged)
 
 
 def _asset(source: Any, table: str) -> Any:
@@ -150,31 +168,44 @@ def _judge(one: Mapping[str, Any]) -> tuple[Outcome, str]:
 
     An error comes in two shapes: `raised_exception` at the top of exception_info, or one such
     mapping per metric. Both look like `success: false`; so does a result that looked at nothing.
+    Whatever has another shape than those of Great Expectations raised: nobody knows what it means.
     """
     error = _error(one.get("exception_info"))
     if error is not None:
         return "raised", explain(error)
-    counts = one.get("result") or {}
-    if one.get("success") is not True and not counts:
+    success, counts = one.get("success"), one.get("result")
+    if not isinstance(success, bool) or not isinstance(counts, Mapping):
+        return "raised", "neither a success nor a failure"
+    if not success and not counts:
         return "raised", "no result"
-    outcome: Outcome = "passed" if one.get("success") is True else "failed"
+    if success and _breaks_the_rule(one, counts):
+        return "raised", "a success with values that break the rule"
     shown = [
         f"{key} {value}"
         for key in _COUNTS
         if isinstance(value := counts.get(key), int | float) and not isinstance(value, bool)
     ]
-    return outcome, ", ".join(shown) or "no counts"
+    return "passed" if success else "failed", ", ".join(shown) or "no counts"
+
+
+def _breaks_the_rule(one: Mapping[str, Any], counts: Mapping[str, Any]) -> bool:
+    """Whether a result counts what none of may be there."""
+    said = one.get("expectation_config") or {}
+    if "mostly" in (said.get("kwargs") or {}):
+        return False
+    counted = "observed_value" if said.get("type") == ROWS_TYPE else "unexpected_count"
+    # of an empty table it is null
+    return bool((counts.get(counted) or 0) != 0)
 
 
 def _error(exception_info: object) -> str | None:
-    if exception_info is None:
-        return None
-    if not isinstance(exception_info, Mapping):
+    """The message of an error, None where there was none."""
+    if not isinstance(exception_info, Mapping) or not exception_info:
         return "exception_info of an unknown shape"
-    if "raised_exception" in exception_info:
-        raised = exception_info["raised_exception"] is not False
-        return str(exception_info.get("exception_message") or "an error") if raised else None
-    for part in exception_info.values():
+    values = list(exception_info.values())
+    is_flat = "raised_exception" in exception_info
+    parts = [exception_info, *(v for v in values if isinstance(v, Mapping))] if is_flat else values
+    for part in parts:
         if not isinstance(part, Mapping) or part.get("raised_exception") is not False:
             message = part.get("exception_message") if isinstance(part, Mapping) else None
             return str(message or "an error")

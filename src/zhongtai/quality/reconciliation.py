@@ -5,11 +5,17 @@ from dataclasses import dataclass
 
 from zhongtai.contracts import load_contracts
 from zhongtai.quality.results import Check, Evidence, Finding, OwnCheck
+from zhongtai.transform import list_expected_nodes
 
 SUITE = "reconciliation"
 DBT_SUITE = "dbt"
 _UNKNOWN = "is not in the ledger any more"
-_GOOD_NODE_STATES = ("success", "pass", "warn", "no-op")
+GOOD_STATES = ("success", "pass", "warn", "no-op")
+_MODEL = "model.zhongtai."
+# Fewer rows than this may go without anything being wrong.
+_MANY_ROWS = 50
+# What is mended is gone from these.
+_MAY_EMPTY = frozenset({"metrics.meta_quarantine_daily", "profiles.fct_refused_links"})
 
 # The entities whose records carry a person, and what identifies the record (see published.md).
 PERSON_RECORDS = {
@@ -229,14 +235,54 @@ def _find_uncovered_records(evidence: Evidence) -> Finding:
 
 def _find_failed_nodes(evidence: Evidence) -> Finding:
     """Every model, seed and test that dbt ran for this candidate ended well, and some did run."""
-    nodes = evidence.ledger.execute(
-        "select node, status from ledger.node_results where run_id = %s order by node",
-        [evidence.build_run_id],
-    ).fetchall()
-    bad = [f"{node} ({status})" for node, status in nodes if status not in _GOOD_NODE_STATES]
+    nodes = _list_nodes(evidence)
+    bad = [f"{node} ({status})" for node, status in nodes.items() if status not in GOOD_STATES]
     if not nodes:
         return Finding(False, f"dbt recorded nothing for run {evidence.build_run_id}")
     return Finding(not bad, "; ".join([f"{len(nodes)} nodes, {len(bad)} not well", *bad[:10]]))
+
+
+def _find_unbuilt(evidence: Evidence) -> Finding:
+    """Every table above staging was built by this run, and every test of one was made."""
+    nodes = _list_nodes(evidence)
+    rows = evidence.warehouse.execute(
+        "select schema_name, table_name from duckdb_tables()"
+        " where schema_name in ('metrics', 'profiles') and not contains(table_name, '__dbt_')"
+        " order by all"
+    ).fetchall()
+    wrong = [f"{s}.{t} is not of this run" for s, t in rows if f"{_MODEL}{t}" not in nodes]
+    expected = list_expected_nodes(evidence.settings)
+    wrong += [f"{node} did not run" for node in expected if node not in nodes]
+    if not expected:
+        wrong.append("dbt left no list of its nodes")
+    shown = f"{len(rows)} tables, {len(expected)} models and tests"
+    return Finding(not wrong, "; ".join([shown, *wrong[:10]]))
+
+
+def _list_nodes(evidence: Evidence) -> dict[str, str]:
+    """Status of every node that dbt ran for this candidate."""
+    found = evidence.ledger.execute(
+        "select node, status from ledger.node_results where run_id = %s order by node",
+        [evidence.build_run_id],
+    )
+    return dict(found.fetchall())
+
+
+def _find_emptied(evidence: Evidence) -> Finding:
+    """No table of the snapshot that readers see has lost all its rows."""
+    before = evidence.ledger.execute(
+        "select store, table_name, rows from publication.parts"
+        " join publication.pointer using (snapshot_id) where rows >= %s order by 1, 2",
+        [_MANY_ROWS],
+    ).fetchall()
+    emptied = [
+        f"{store}.{table} had {rows} rows"
+        for store, table, rows in before
+        if f"{store}.{table}" not in _MAY_EMPTY
+        and evidence.has_table(store, table)
+        and not evidence.number(f'select count(*) from {store}."{table}"')  # noqa: S608  # names of our own
+    ]
+    return Finding(not emptied, "; ".join([f"{len(before)} tables with rows before", *emptied]))
 
 
 CHECKS = (
@@ -248,6 +294,25 @@ CHECKS = (
             "a model, contract or test that failed leaves tables that are wrong or old",
         ),
         _find_failed_nodes,
+    ),
+    OwnCheck(
+        Check(
+            DBT_SUITE,
+            "every_table_is_of_this_run",
+            "critical",
+            "a step or test that was left out leaves tables of an earlier run, or unlooked at",
+        ),
+        _find_unbuilt,
+    ),
+    OwnCheck(
+        Check(
+            SUITE,
+            "no_table_was_emptied",
+            "critical",
+            "a table without rows breaks no rule about rows: it is a step that went wrong far"
+            " more often than news",
+        ),
+        _find_emptied,
     ),
     OwnCheck(
         Check(

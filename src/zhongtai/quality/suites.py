@@ -12,7 +12,7 @@ from zhongtai.quality.results import SEVERITIES, Check, Severity
 
 _HINT = "any file in expectations/published/ is an example"
 _PARAMETER = re.compile(r"(?<![:\w\\]):(?=\w)")
-_ROWS = "unexpected_rows_expectation"
+ROWS_TYPE = "unexpected_rows_expectation"
 _COLUMN_KEYS = ("column", "column_A", "column_B", "column_list", "column_set")
 
 
@@ -87,7 +87,7 @@ def _read_expectation(section: Section) -> Expectation:
             raise section.error_at("kwargs", "'where' takes no 'kwargs'")
         query = _rows_query(section.text("where"))
         name = section.text("name")
-        return Expectation(name, _ROWS, {"unexpected_rows_query": query}, severity, because)
+        return Expectation(name, ROWS_TYPE, {"unexpected_rows_query": query}, severity, because)
     kwargs = section.value("kwargs") if "kwargs" in section else {}
     if not isinstance(kwargs, dict):
         raise section.error_at("kwargs", "'kwargs' must be a mapping")

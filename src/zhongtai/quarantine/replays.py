@@ -93,7 +93,7 @@ def replay(
         connection = stack.enter_context(connect(settings, autocommit=True))
         folder = stack.enter_context(open_workspace(settings))
         duck = stack.enter_context(open_duckdb(settings))
-        stack.enter_context(share_tombstones(connection))
+        stack.enter_context(share_tombstones(settings, connection))
         settlement = Settlement(settings, connection, run, Lake(settings), duck)
         bench = Bench(
             LandingZone(settings.landing_url),
@@ -108,7 +108,7 @@ def replay(
         for candidate in _candidates(connection, selection):
             contract = contracts.get(candidate.name)
             if contract:
-                with entity_lock(connection, contract):
+                with entity_lock(settings, connection, contract):
                     replayer.replay(contract, candidate, selection.rule)
     return report
 

@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import connect
-from zhongtai.publish.publisher import WRITER_LOCK, exclusive_lock
+from zhongtai.locks import exclusive_lock
+from zhongtai.publish.publisher import WRITER_LOCK
 from zhongtai.retention.expiry import Expired, count_expired, expire
 from zhongtai.runs import Run, finish_run, start_run
 from zhongtai.settings import Settings
@@ -33,7 +34,7 @@ def enforce(settings: Settings, as_of: datetime | None, progress: Progress) -> E
     contracts = load_contracts(settings.project_dir)
     with (
         connect(settings.acting_as(""), autocommit=True) as connection,
-        exclusive_lock(connection, WRITER_LOCK, "building or publishing in this home"),
+        exclusive_lock(settings, connection, WRITER_LOCK, "building or publishing in this home"),
     ):
         run = start_run(connection, "retention", as_of)
         try:

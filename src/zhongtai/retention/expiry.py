@@ -102,7 +102,7 @@ class _ExpiringRaw(RawZone):
     def expire(self, mark: str) -> int:
         """Take out what is past the period; returns how many rows."""
         contract = self.period.contract
-        with entity_lock(self.connection, contract):
+        with entity_lock(self.settings, self.connection, contract):
             parts = self._list_parts(contract)
             new = [part for part in parts if part.delivery_id in self.period.unchecked]
             self._find(contract, new)
