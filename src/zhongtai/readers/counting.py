@@ -260,7 +260,10 @@ class _DelimitedCount:
         may_be = may_be_none[first]
         quoted = np.flatnonzero(first == self._quote[0])
         may_be[quoted] = may_be_none[buffer[ends[quoted] + 2]]
-        return sum(self._is_no_row(text, at) for at in ends[may_be].tolist())
+        # nothing at all stands on most of them
+        is_empty = first == ord("\n")
+        others = ends[may_be & ~is_empty].tolist()
+        return int(is_empty.sum()) + sum(self._is_no_row(text, at) for at in others)
 
     def _is_no_row(self, text: bytes, at: int) -> bool:
         """Whether the line after the line end at `at` is none; broken ones are refused rows."""
