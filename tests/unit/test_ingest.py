@@ -641,3 +641,15 @@ def test_a_lost_part_is_named_when_earlier_keys_are_needed(
         ingest()
     aside.rename(part)
     assert ingest().deliveries == 1
+
+
+def test_who_delivers_no_tags_does_not_wait_for_their_declarations(
+    landing: Landing, settings: Settings, contracts: Contracts, run: Run,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def refuse(project_dir: Path) -> None:
+        raise AssertionError(f"the tags of {project_dir} were read")
+
+    monkeypatch.setattr("zhongtai.tags.load_tags", refuse)
+    landing.deliver("workforce.staff", [{"staff_id": "S1", "updated_at": "2026-03-01 10:00:00"}])
+    assert drain(settings, contracts, run).deliveries == 1

@@ -18,7 +18,7 @@ from zhongtai.ingest.archive import move_to_archive
 from zhongtai.ingest.judgement import Bench, Judgement, judge
 from zhongtai.ingest.parts import Lake
 from zhongtai.ingest.report import IngestReport, Progress
-from zhongtai.ingest.rules import read_null_words, read_tag_ids
+from zhongtai.ingest.rules import DeclaredTags, read_null_words
 from zhongtai.ingest.settle import Settlement
 from zhongtai.ingest.stillness import FileChanged
 from zhongtai.ingest.workspace import open_workspace
@@ -116,7 +116,7 @@ def open_workers(settings: Settings, run: Run, folder: Path) -> Iterator[Workers
 
     zone = LandingZone(settings.landing_url)
     words = read_null_words(settings.project_dir)
-    tags = read_tag_ids(settings.project_dir)
+    tags = DeclaredTags(settings.project_dir)
     with connect(settings, autocommit=True) as database:
         take_back_lost(settings, database)
         suppressor = load_suppressor(settings, database)

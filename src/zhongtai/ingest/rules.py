@@ -1,9 +1,10 @@
 """Row rules of a contract as one SQL query over a batch of delivered rows."""
 
 import csv
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
@@ -266,16 +267,32 @@ def read_null_words(project_dir: Path) -> frozenset[str]:
         return frozenset(row["word"].lower() for row in csv.DictReader(opened))
 
 
-def read_tag_ids(project_dir: Path) -> TagIds:
+class DeclaredTags(Mapping[str, bool]):
     """The tags that seeds/tags/ declares, whatever their status; none without that folder.
 
-    Raises ConfigurationError with file and line where a declaration is wrong.
+    They are read when somebody asks first: that takes a second, and few files name tags. Then it
+    raises ConfigurationError with file and line where a declaration is wrong.
     """
-    from zhongtai.tags import load_tags
 
-    if not (project_dir / "seeds" / "tags").is_dir():
-        return NO_TAGS
-    return {tag_id: tag.is_manual for tag_id, tag in load_tags(project_dir).items()}
+    def __init__(self, project_dir: Path) -> None:
+        self._project_dir = project_dir
+
+    @cached_property
+    def _by_id(self) -> TagIds:
+        from zhongtai.tags import load_tags
+
+        if not (self._project_dir / "seeds" / "tags").is_dir():
+            return NO_TAGS
+        return {tag_id: tag.is_manual for tag_id, tag in load_tags(self._project_dir).items()}
+
+    def __getitem__(self, tag_id: str) -> bool:
+        return self._by_id[tag_id]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_id)
+
+    def __len__(self) -> int:
+        return len(self._by_id)
 
 
 def _is_among(expression: str, values: Iterable[str]) -> str:

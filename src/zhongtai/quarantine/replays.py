@@ -29,7 +29,7 @@ from zhongtai.ingest.archive import archived_file
 from zhongtai.ingest.drain import open_duckdb, share_tombstones
 from zhongtai.ingest.judgement import Bench, Judgement, judge_content, write_rows
 from zhongtai.ingest.parts import Lake, part_path
-from zhongtai.ingest.rules import read_null_words, read_tag_ids
+from zhongtai.ingest.rules import DeclaredTags, read_null_words
 from zhongtai.ingest.setaside import REJECTS_SCHEMA, read_rows, records_of, rows_file, whole_file
 from zhongtai.ingest.settle import Settlement, entity_lock
 from zhongtai.ingest.workspace import open_workspace
@@ -101,7 +101,7 @@ def replay(
             duck,
             run.as_of,
             read_null_words(settings.project_dir),
-            read_tag_ids(settings.project_dir),
+            DeclaredTags(settings.project_dir),
             load_suppressor(settings, connection),
         )
         replayer = _Replayer(settlement, bench, report)
