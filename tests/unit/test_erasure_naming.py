@@ -35,3 +35,21 @@ def test_a_cell_that_is_no_json_hides_no_other_row(
         duck.register("wanted", wanted)
         query = wanted_rows_sql(list_namings(contract), "delivered", "place")
         assert {row[0] for row in duck.execute(query).fetchall()} == {1}
+
+
+@pytest.mark.parametrize("cut", [f'{{"mobile": "{PHONE}', f"{{'mobile': +86{PHONE}}}"])
+def test_a_number_is_found_and_emptied_in_a_form_that_is_no_json(
+    contracts: Contracts, cut: str
+) -> None:
+    contract = contracts["website.custom_events"]
+    rows = pa.Table.from_pylist([{"eventVariable": cut}], part_schema(contract))
+    wanted = pa.table({"kind": ["mobile"], "value": [PHONE]}, WANTED_SCHEMA)
+    with duckdb.connect() as duck:
+        duck.register("delivered", rows.append_column("place", pa.array([0])))
+        duck.register("wanted", wanted)
+        query = wanted_rows_sql(list_namings(contract), "delivered", "place")
+        ((_, number),) = duck.execute(query).fetchall()
+        ((cell, left),) = list_namings(contract)[number].cells
+        assert cell == "eventVariable"
+        ((emptied,),) = duck.execute(f"select {left} from delivered").fetchall()
+        assert PHONE not in emptied

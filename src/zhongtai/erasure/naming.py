@@ -139,7 +139,11 @@ def _field_sql(cell: str, path: str) -> str:
 def _name_typed(column: Column) -> Naming:
     """The number that was typed into a form, perhaps for somebody else."""
     cell = quoted(column.delivered)
-    typed = _field_sql(cell, "$.mobile")
+    # where the form is no JSON, whatever in it looks like a number
+    typed = (
+        f"coalesce({_field_sql(cell, '$.mobile')}, case when not coalesce(json_valid({cell}), true)"
+        f" then nullif(regexp_extract({cell}, '1[3-9][0-9]{{9}}'), '') end)"
+    )
     cells = ((column.delivered, f"replace({cell}, {typed}, '')"),)
     return Naming("mobile", spell_sql("mobile", typed), cells)
 
