@@ -269,8 +269,9 @@ def read_columns(connection: psycopg.Connection, schema: str) -> dict[str, dict[
     for table, column, kind in connection.execute(
         "select c.relname, a.attname, format_type(a.atttypid, a.atttypmod)"
         " from pg_class c join pg_attribute a on a.attrelid = c.oid"
-        " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('r', 'p', 'v')"
-        " and not c.relispartition and a.attnum > 0 and not a.attisdropped"
+        # a plain table is a partition that was detached and waits for its readers to be dropped
+        " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('p', 'v')"
+        " and a.attnum > 0 and not a.attisdropped"
         " order by c.relname, a.attnum",
         [schema],
     ):
@@ -365,17 +366,23 @@ def drop(connection: psycopg.Connection, snapshot_id: str) -> bool:
 
 
 def _detach(connection: psycopg.Connection, schema: str, table: str, part: str) -> None:
-    row = connection.execute(
-        "select i.inhdetachpending from pg_inherits i where i.inhrelid = to_regclass(%s)",
-        [f"{quoted(schema)}.{quoted(part)}"],
-    ).fetchone()
-    if row is not None:
-        # CONCURRENTLY never makes a reader wait; a cut-off try is finished by FINALIZE
+    """Detach a partition; whichever was cut off before is finished first, or it hinders others."""
+    for (pending,) in connection.execute(
+        "select c.relname from pg_inherits i join pg_class c on c.oid = i.inhrelid"
+        " where i.inhparent = to_regclass(%s) and i.inhdetachpending",
+        [f"{quoted(schema)}.{quoted(table)}"],
+    ).fetchall():
         connection.execute(
-            sql.SQL("alter table {} detach partition {} {}").format(
-                sql.Identifier(schema, table),
-                sql.Identifier(schema, part),
-                sql.SQL("finalize" if row[0] else "concurrently"),
+            sql.SQL("alter table {} detach partition {} finalize").format(
+                sql.Identifier(schema, table), sql.Identifier(schema, pending)
+            )
+        )
+    query = "select 1 from pg_inherits where inhrelid = to_regclass(%s)"
+    if connection.execute(query, [f"{quoted(schema)}.{quoted(part)}"]).fetchone():
+        # CONCURRENTLY never makes a reader wait
+        connection.execute(
+            sql.SQL("alter table {} detach partition {} concurrently").format(
+                sql.Identifier(schema, table), sql.Identifier(schema, part)
             )
         )
 
