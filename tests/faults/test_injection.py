@@ -330,8 +330,10 @@ def test_no_argument_of_a_command_is_executed(
     outside = files_below(tmp_path / "elsewhere")
     tried = 0
     # a NUL cannot be an argument at all, a line feed can
-    for payload in (p for p in (PAYLOADS if FULL else SOME) if "\x00" not in p):
-        for arguments in ARGUMENTS:
+    possible = [p for p in PAYLOADS if "\x00" not in p]
+    for number, arguments in enumerate(ARGUMENTS):
+        # every command meets some, and `make faults` tries all of them on each
+        for payload in possible if FULL else (possible[number % len(possible)], SOME[number % 5]):
             if arguments[0] == "status" and payload.startswith("/"):
                 continue
             told = call([one.replace("{}", payload) for one in arguments], monkeypatch)
@@ -339,7 +341,7 @@ def test_no_argument_of_a_command_is_executed(
             assert "Traceback" not in told
             assert "\x1b]0" not in told.replace("\\x1b", ""), (arguments, payload)
             assert not _SQL_ERROR.search(told), (arguments, payload, told)
-    assert tried >= (700 if FULL else 100)
+    assert tried >= (700 if FULL else 45)
     with connect(settings) as connection:
         assert count_everything(connection) == before
     made = {f for f in files_below(tmp_path / "elsewhere") - outside if "passwd" in f}
