@@ -22,7 +22,7 @@ from zhongtai.settings import load_settings
 IS_FULL = os.environ.get("ZHONGTAI_FAULTS") == "full"
 SEEDS, DAYS, PARTS = (500, 5, 20) if IS_FULL else (100, 2, 10)
 # one in so many seeds is published too, and lived once more in peace
-PUBLISHED = 50
+PUBLISHED = 100
 ONE = os.environ.get("ZHONGTAI_SIMULATE_SEED", "")
 LONG_SEEDS = [int(ONE)] if ONE else [1, 2] if IS_FULL else []
 LONG_DAYS = int(os.environ.get("ZHONGTAI_SIMULATE_DAYS") or 30)
