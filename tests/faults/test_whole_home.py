@@ -14,23 +14,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import duckdb
-import psycopg
 import pytest
 from canary_cases import all_forms, as_utf8, search, search_database, search_home
 from erasure_cases import find_bytes
 
-from zhongtai import pipeline
-from zhongtai.contracts import Contracts
-from zhongtai.database import connect, database_url, stop_embedded_server
-from zhongtai.erasure import snapshots
-from zhongtai.erasure.erasures import Asked
-from zhongtai.ingest import drain
-from zhongtai.publish import publisher
-from zhongtai.runs import start_run
+from zhongtai.database import connect, stop_embedded_server
 from zhongtai.settings import Settings, load_settings
-
-from landing_cases import Landing
-from publish_cases import METRICS, make_candidate, write_build
 
 pytestmark = [
     pytest.mark.slow,
@@ -40,8 +29,6 @@ pytestmark = [
     ),
 ]
 PEOPLE, DAYS, CANARIES = "80", "8", 20
-PROFILES = 1_000_000
-TEN_MINUTES = 600.0
 
 
 def call(home: Path, *arguments: str) -> str:
@@ -153,53 +140,3 @@ def test_who_is_erased_by_command_is_gone_after_the_next_publish(lived: Lived) -
         assert row == (0,)
     assert len(read_canaries(lived.home)) == CANARIES
     sys.__stdout__.write(f"\nerasure of one person by command: {seconds:.0f} s\n")
-
-
-def test_one_of_a_million_is_erased_within_ten_minutes(
-    contracts: Contracts, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    home = Path(tempfile.mkdtemp(prefix="zt-mi-", dir="/tmp"))
-    settings = load_settings(home=home, stable_seconds=0)
-    monkeypatch.setattr(publisher, "commit_identity", lambda *_: None)
-    monkeypatch.setattr(snapshots, "ready_bitmaps", lambda *_: None)
-    try:
-        seconds = _erase_one_of_many(settings, contracts)
-        with psycopg.connect(database_url(settings)) as connection:
-            row = connection.execute("select count(*) from profiles.dim_users").fetchone()
-    finally:
-        stop_embedded_server(settings)
-        shutil.rmtree(home, ignore_errors=True)
-    assert row == (PROFILES - 1,)
-    sys.__stdout__.write(f"\nerasure of one of {PROFILES:,} profiles: {seconds:.0f} s\n")
-    assert seconds < TEN_MINUTES
-
-
-MILLION = {
-    "dim_users": "select 'u_' || i as one_id, '姓名' || i as name, '+861' || (3000000000 + i) as"
-    f" mobile from range({PROFILES}) r(i)",
-    "bridge_user_records": "select 'crm' as source, 'contacts' as entity, 'C' || i as record_key,"
-    f" 'u_' || i as one_id from range({PROFILES}) r(i)",
-    "bridge_user_identifiers": "select 'mobile' as identifier_type, '' as identifier_scope, '+861'"
-    " || (3000000000 + i) as identifier_value, 'u_' || i as one_id, false as is_shared from"
-    f" range({PROFILES}) r(i) union all select 'crm_customer_id', '', 'C' || i, 'u_' || i, false"
-    f" from range({PROFILES}) r(i)",
-    "bridge_user_vehicles": "select 'u_b' as one_id, 'V' as vin, 'owner' as role, timestamp"
-    " '2026-01-01' as valid_from, null::timestamp as valid_to",
-}
-
-
-def _erase_one_of_many(settings: Settings, contracts: Contracts) -> float:
-    columns = {"客户ID": "'C' || i", "姓名": "'姓名' || i", "手机号": "1 || (3000000000 + i)"}
-    columns["更新时间"] = "'2026-03-02 10:00:00'"
-    listed = ", ".join(f'{sql} as "{name}"' for name, sql in columns.items())
-    landing = Landing(Path(settings.landing_url), contracts)
-    with tempfile.NamedTemporaryFile(suffix=".csv") as file:
-        duckdb.execute(f"copy (select {listed} from range({PROFILES}) r(i)) to '{file.name}'")
-        landing.deliver("crm.contacts", Path(file.name).read_bytes(), "million.csv")
-    with connect(settings, autocommit=True) as connection:
-        drain(settings, contracts, start_run(connection, "test"))
-        write_build(settings, metrics=METRICS, profiles=MILLION)
-        publisher.publish_candidate(settings, connection, make_candidate(settings, connection))
-    started = time.monotonic()
-    pipeline.erase(settings, Asked("mobile", "+8613000777777"), author="mei", because="ticket")
-    return time.monotonic() - started
