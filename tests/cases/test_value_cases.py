@@ -60,7 +60,10 @@ def contract(kind: str) -> dict[str, Any]:
         "columns": {
             "case": {"name": "case_name", "type": "key", "required": True, "description": "Case"},
             "cell": {"name": "cell", "description": "A cell as delivered", **column},
+            "at": {"name": "noted_at", "type": "ts", "description": "When it was noted"},
         },
+        # personal kinds of cells need it
+        "retention": {"at_most": "3650d", "since": "at", "because": "nothing is old here"},
     }
 
 
