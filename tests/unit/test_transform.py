@@ -14,7 +14,14 @@ from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.runs import start_run
 from zhongtai.settings import Settings, load_settings
-from zhongtai.transform import SELECTORS, _invoke, parse_project, run_dbt, without_values
+from zhongtai.transform import (
+    SELECTORS,
+    _invoke,
+    _parse,
+    parse_project,
+    run_dbt,
+    without_values,
+)
 
 ROOT = Path(__file__).parents[2]
 
@@ -186,11 +193,12 @@ def test_messages_keep_no_values(message: str, kept: str) -> None:
 def test_every_node_belongs_to_one_step_and_every_step_needs_earlier_ones_only(
     tmp_path: Path,
 ) -> None:
-    manifest = json.loads(parse_project(load_settings(home=tmp_path)).read_text("utf-8"))
+    settings = load_settings(home=tmp_path)
+    manifest = json.loads(parse_project(settings).read_text("utf-8"))
     step_of: dict[str, str] = {}
     tested = set()
     for step in SELECTORS:
-        for node in selected(tmp_path, step):
+        for node in selected(settings, step):
             if node.startswith(("test.", "unit_test.")):
                 tested.add(node)
             elif node.startswith(("model.", "seed.")):
@@ -241,15 +249,10 @@ def test_the_unit_tests_of_every_model_pass(settings: Settings) -> None:
     assert {name: why for name, why in statuses.items() if why[0] != "pass"} == {}
 
 
-def selected(home: Path, step: str) -> list[str]:
-    """Unique ids that dbt selects for a step; reuses the parse in `home`."""
-    from dbt.cli.main import dbtRunner
-
-    project = str(ROOT / "dbt_project")
-    arguments = ["--project-dir", project, "--profiles-dir", project, "--quiet"]
-    arguments += ["--target-path", str(home / "dbt" / "target"), "--log-path", str(home)]
+def selected(settings: Settings, step: str) -> list[str]:
+    """Unique ids that dbt selects for a step."""
     listing = ["ls", "--selector", step, "--output", "json", "--output-keys", "unique_id"]
-    found = dbtRunner().invoke([*listing, *arguments])
+    found = _invoke(settings, [*listing, "--quiet"], _parse(settings))
     assert found.success, found.exception
     names = [json.loads(line)["unique_id"] for line in found.result]
     return [name for name in names if not name.startswith("source.")]
