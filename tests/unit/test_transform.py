@@ -14,6 +14,7 @@ from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.runs import start_run
 from zhongtai.settings import Settings, load_settings
+from zhongtai.tags.facts import FACTS
 from zhongtai.transform import (
     SELECTORS,
     _invoke,
@@ -209,6 +210,9 @@ def test_every_node_belongs_to_one_step_and_every_step_needs_earlier_ones_only(
     built = {name for name in nodes if name.startswith(("model.", "seed."))}
     assert built == set(step_of)
     assert tests == tested
+    # what a declared tag may read, whether one does or not
+    readable = {step_of[f"model.zhongtai.{fact.model}"] for fact in FACTS.values()}
+    assert readable <= {"profiles", "tags"}
     for node, step in step_of.items():
         for parent in manifest["nodes"][node]["depends_on"].get("nodes", []):
             if parent in step_of:
