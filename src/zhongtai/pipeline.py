@@ -200,11 +200,11 @@ def _build_if_new(  # noqa: PLR0913, PLR0917  # what a build is made of
 ) -> Candidate | snapshots.Snapshot | None:
     """The new candidate, or the snapshot that the same input gave already; None without input."""
     from zhongtai import build as building
-    from zhongtai.retention import remove_due
+    from zhongtai.retention import let_go
 
     if not ledger.has_deliveries(connection):
         return None
-    remove_due(settings, contracts, run, progress)
+    let_go(settings, contracts, run, progress)
     while True:
         inputs = building.fingerprint_inputs(
             settings, connection, run.as_of, is_explicit=as_of is not None

@@ -63,6 +63,9 @@ class Settings(BaseSettings):
     incremental_tags: bool = Field(
         True, description="Compute tags anew only of persons of whom something changed"
     )
+    enforce_retention: bool = Field(
+        False, description="Let rows past their retention go in every run; else by command only"
+    )
     profiles_key: SecretStr = Field(
         SecretStr(""), description="Key that encrypts published profiles; empty: not encrypted"
     )

@@ -300,3 +300,32 @@ def test_bytes_that_came_twice_are_erased_once(
         assert counts["crm/follow_ups/two.csv"] == (1, 0, 0, 1, 0)
         assert_balanced(settings, connection)
     assert json.dumps(removal.counts)
+
+
+@pytest.mark.parametrize("is_enforced", [False, True])
+def test_a_build_lets_rows_go_where_the_setting_says_so(
+    settings: Settings,
+    contracts: Contracts,
+    run: Run,
+    landing: Landing,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_enforced: bool,
+) -> None:
+    from zhongtai import build, pipeline
+
+    class ReachedError(Exception):
+        """Everything that comes before the models is done."""
+
+    def stop(*_: object, **__: object) -> None:
+        raise ReachedError
+
+    landing.deliver("crm.leads", [lead("L-OLD", OLD), lead("L-NEW", NEW)])
+    drain(settings, contracts, run)
+    monkeypatch.setattr(build, "fingerprint_inputs", stop)
+    switched = settings.model_copy(update={"enforce_retention": is_enforced})
+    with pytest.raises(ReachedError):
+        pipeline.build(switched, AS_OF)
+    with connect(settings) as connection:
+        expired = connection.execute("select sum(rows) from ledger.expirations").fetchone()
+    assert expired == ((1,) if is_enforced else (None,))

@@ -11,7 +11,7 @@ from zhongtai.retention.expiry import Expired, count_expired, expire
 from zhongtai.runs import Run, finish_run, start_run
 from zhongtai.settings import Settings
 
-__all__ = ["Expired", "count_expired", "enforce", "remove_due"]
+__all__ = ["Expired", "count_expired", "enforce", "let_go", "remove_due"]
 
 Progress = Callable[[str], None]
 
@@ -22,11 +22,23 @@ def remove_due(settings: Settings, contracts: Contracts, run: Run, progress: Pro
     The caller holds the right to build. Periods count back from the as-of of the run, but never
     from a moment that is still to come: what is gone is gone.
     """
+    _complete_open(settings, contracts, run, progress)
+    return expire(settings, contracts, run, min(run.as_of, datetime.now(UTC)), progress)
+
+
+def let_go(settings: Settings, contracts: Contracts, run: Run, progress: Progress) -> None:
+    """What every build does first: open erasures, and what is due where the setting says so."""
+    if settings.enforce_retention:
+        remove_due(settings, contracts, run, progress)
+    else:
+        _complete_open(settings, contracts, run, progress)
+
+
+def _complete_open(settings: Settings, contracts: Contracts, run: Run, progress: Progress) -> None:
     from zhongtai.erasure.sweep import complete_erasures
 
     with connect(settings.acting_as(""), autocommit=True) as connection:
         complete_erasures(settings, contracts, connection, run.run_id, progress)
-    return expire(settings, contracts, run, min(run.as_of, datetime.now(UTC)), progress)
 
 
 def enforce(settings: Settings, as_of: datetime | None, progress: Progress) -> Expired:
