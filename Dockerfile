@@ -9,13 +9,15 @@ RUN apt-get update \
 WORKDIR /opt/zhongtai
 COPY requirements.lock pyproject.toml README.md ./
 RUN pip install --no-cache-dir 'uv>=0.11' \
-    && uv pip install --system --no-cache --require-hashes -r requirements.lock
+    && uv pip install --system --no-cache --compile-bytecode --require-hashes -r requirements.lock
 COPY src src
 RUN uv pip install --system --no-cache --no-deps --editable .
 COPY dags dags
 COPY dbt_project dbt_project
 COPY expectations expectations
 COPY seeds seeds
+# the user who runs it may not write beside the sources
+RUN python -m compileall -q src dags
 
 USER zhongtai
 VOLUME /var/lib/zhongtai

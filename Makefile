@@ -16,14 +16,17 @@ help: ## List the targets
 
 setup: $(STAMP) ## Create .venv from the locked requirements
 
+# Bytecode is compiled by `setup`, once: where PYTHONDONTWRITEBYTECODE is set, as in many images,
+# every start of a task would else compile all that it imports, and take three times as long.
 $(STAMP): requirements.lock pyproject.toml benchmarks/accuracy_data.lock
 	@test -n "$(PYTHON)" || { echo "zhongtai needs Python 3.11, 3.12 or 3.13: none was found on PATH (make setup PYTHON=/path/to/python3)"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check 'uv>=0.11'
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements.lock || { \
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r requirements.lock || { \
 		echo "uv could not install: trying pip, which is slower but reads pip's own configuration"; \
 		$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock; }
 	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --editable .
+	@$(BIN)/python -m compileall -q src dags
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --upgrade --target $(VENV)/data -r benchmarks/accuracy_data.lock
 	@touch $@
 
