@@ -87,18 +87,20 @@ def _observe(delivery: Delivery) -> Observation:
 
 
 def wait_for_ingestion(settings: Settings, at_most_seconds: float) -> None:
-    """Wait while something complete is still on its way into the ledger, but not for long.
+    """Wait while something is still on its way into the ledger, but not for long.
 
-    Sources that deliver together are then published together, once.
+    Sources that deliver together are then published together, once: what is complete is waited
+    for, and what will be in time when nobody touches it, but no marker and no manifest.
     """
     zone = LandingZone(settings.landing_url)
     contracts = load_contracts(settings.project_dir)
     deadline = time.monotonic() + at_most_seconds
-    while time.monotonic() < deadline:
+    while (left := deadline - time.monotonic()) > 0:
         with connect(settings.acting_as(LOADER)) as connection:
-            waiting = find_deliveries(
+            survey = find_deliveries(
                 zone, contracts, LandingMemory(connection), stable_seconds=settings.stable_seconds
-            ).complete
-        if not waiting:
+            )
+        at_rest_in_time = any(rest.total_seconds() < left for rest in survey.resting)
+        if not survey.complete and not at_rest_in_time:
             return
         time.sleep(1)

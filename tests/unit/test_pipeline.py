@@ -175,6 +175,19 @@ def test_a_build_waits_for_what_is_complete_but_not_for_ever(
     assert time.monotonic() - started >= 2
 
 
+@pytest.mark.parametrize(("stable_seconds", "waits"), [(2, True), (100, False)])
+def test_a_build_waits_for_a_file_that_is_at_rest_soon(
+    settings: Settings, connection: psycopg.Connection, stable_seconds: int, *, waits: bool
+) -> None:
+    path = Path(settings.landing_url, "dms", "orders", "orders.csv")
+    path.parent.mkdir(parents=True)
+    path.write_text("a file that is still being written, for all that is known\n")
+    started = time.monotonic()
+    patient = settings.model_copy(update={"stable_seconds": stable_seconds})
+    wait_for_ingestion(patient, at_most_seconds=4)
+    assert (time.monotonic() - started >= 4) is waits
+
+
 def test_equal_input_is_nothing_new_and_any_delivery_is(
     settings: Settings, connection: psycopg.Connection, world: World
 ) -> None:

@@ -52,6 +52,7 @@ class Survey:
     strays: list[Stray] = field(default_factory=list)
     settled: list[tuple[Contract, LandedFile]] = field(default_factory=list)
     absent: list[Stray] = field(default_factory=list)
+    resting: list[timedelta] = field(default_factory=list)  # how much longer; each is in `waiting`
 
 
 class Memory(Protocol):
@@ -215,6 +216,7 @@ class _Entity:
             if not wanted or now - since >= wanted:
                 yield Delivery(self._contract, file, "")
             else:
+                survey.resting.append(wanted - (now - since))
                 reason = f"waits until unchanged for {self._seconds} s"
                 survey.waiting.append(Stray(file.label, reason, "nothing: it will be taken in"))
 
