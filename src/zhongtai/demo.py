@@ -195,6 +195,8 @@ def run_demo(settings: Settings, console: Console, address: AirflowAddress) -> N
         expected += deliveries_of_wave(settings, number)
         seconds = _watch(settings, console, f"wave {number} of {WAVES}", expected)
         became = f"published {seconds:.0f} s after it was delivered"
-        console.print(f"wave {number} of {WAVES}: {became if delivered else 'was delivered before'}")
+        console.print(
+            f"wave {number} of {WAVES}: {became if delivered else 'was delivered before'}"
+        )
     show_tables(settings, console)
     show_next_steps(settings, console, address)

@@ -128,7 +128,7 @@ def test_macros_are_one_to_a_file() -> None:
     files = sorted((PROJECT / "macros").rglob("*.sql"))
     assert len(files) >= 15
     for path in files:
-        names = re.findall(r"{%-?\s*macro\s+(\w+)", path.read_text("utf-8"))
+        names = re.findall(r"{%-?\s*(?:macro|materialization)\s+(\w+)", path.read_text("utf-8"))
         public = [name for name in names if not re.match(r"(default|duckdb|spark)__|_", name)]
         # a file without one of its own takes the place of what dbt has for an engine
         instead = public or [name.split("__", 1)[1] for name in names]

@@ -2,7 +2,7 @@
 
 import re
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from html import unescape
@@ -39,7 +39,11 @@ _ITEM = re.compile(
 _PLAIN_ITEM = re.compile(rb"<si><t(?: [^<>]*+)?(?<!/)>([^<]*+)</t></si>")
 # The last character of each totals word.
 _TOTALS_END = "计".encode()
-_BLANK_STARTS = {char.encode()[0] for char in BLANK_CHARACTERS + "\r\n"}
+_BLANK_STARTS = bytes({char.encode()[0] for char in BLANK_CHARACTERS + "\r\n"})
+# A shared text that must be looked at: empty, begins like a blank, ends a totals word, is escaped.
+_SUSPECT = re.compile(
+    rb"<t(?: [^<>]*+)?>[<" + re.escape(_BLANK_STARTS) + rb"]|" + _TOTALS_END + rb"|&"
+)
 _PHONETIC = re.compile(
     rb"<(?:\w{1,40}+:)?rPh\b(?:[^<]++|<(?!/?(?:\w{1,40}+:)?rPh\b))*+</(?:\w{1,40}+:)?rPh>"
 )
@@ -119,7 +123,8 @@ def _count_part(archive: zipfile.ZipFile, part: _Part, shared: _Shared) -> int:
     for block in _blocks(archive, part.name, b"row"):
         cells = _FIRST_CELL.findall(block)
         is_plain = last >= part.header_row and len(cells) == block.count(b"<row")
-        if is_plain and not any(kind == b"s" and value in no_rows for kind, value in cells):
+        has_others = no_rows and any(kind == b"s" and value in no_rows for kind, value in cells)
+        if is_plain and not has_others:
             rows += len(cells)
             continue
         for number, row in _rows(block, last):
@@ -210,37 +215,46 @@ def _head(archive: zipfile.ZipFile, name: str) -> Iterator[tuple[int, list[_Cell
 
 def _plain_text(item: bytes) -> str:
     """The text of a shared or inline string without its phonetic guide."""
-    parts = _TEXT.findall(_PHONETIC.sub(b"", item))
-    return unescape(b"".join(parts).decode("utf-8", "replace"))
+    return unescape(_item_text(item).decode("utf-8", "replace"))
 
 
 def _read_shared(archive: zipfile.ZipFile, wanted: set[int]) -> _Shared:
     shared = _Shared()
+    base = 0
     with suppress(KeyError):
-        for index, item in enumerate(_shared_items(archive)):
-            # only such a text can be blank or a totals word
-            is_suspect = not item or item[0] in _BLANK_STARTS or _TOTALS_END in item
-            if not is_suspect and b"&" not in item and index not in wanted:
-                continue
-            text = unescape(item.decode("utf-8", "replace"))
-            if is_blank(text):
-                shared.blank.add(index)
-            elif is_totals([text]):
-                shared.totals.add(index)
-            if index in wanted:
-                shared.wanted[index] = text
+        for block in _blocks(archive, "xl/sharedStrings.xml", b"si"):
+            items = _PLAIN_ITEM.findall(block)
+            suspects: Iterable[int] = (index - base for index in wanted)
+            if len(items) != block.count(b"<si"):
+                items = [_item_text(match[1] or b"") for match in _ITEM.finditer(block)]
+                suspects = range(len(items))
+            elif _SUSPECT.search(block):
+                suspects = range(len(items))
+            for place in suspects:
+                if 0 <= place < len(items):
+                    _judge_shared(items[place], base + place, wanted, shared)
+            base += len(items)
     return shared
 
 
-def _shared_items(archive: zipfile.ZipFile) -> Iterator[bytes]:
-    """The shared texts, still with entities."""
-    for block in _blocks(archive, "xl/sharedStrings.xml", b"si"):
-        plain = _PLAIN_ITEM.findall(block)
-        if len(plain) == block.count(b"<si"):
-            yield from plain
-        else:
-            for match in _ITEM.finditer(block):
-                yield b"".join(_TEXT.findall(_PHONETIC.sub(b"", match[1] or b"")))
+def _item_text(item: bytes) -> bytes:
+    """The text of a shared item without its phonetic guide, still with entities."""
+    return b"".join(_TEXT.findall(_PHONETIC.sub(b"", item)))
+
+
+def _judge_shared(item: bytes, index: int, wanted: set[int], shared: _Shared) -> None:
+    """Note a shared text that is blank, begins a totals row or is wanted."""
+    # only such a text can be blank or a totals word
+    is_suspect = not item or item[0] in _BLANK_STARTS or _TOTALS_END in item or b"&" in item
+    if not is_suspect and index not in wanted:
+        return
+    text = unescape(item.decode("utf-8", "replace"))
+    if is_blank(text):
+        shared.blank.add(index)
+    elif is_totals([text]):
+        shared.totals.add(index)
+    if index in wanted:
+        shared.wanted[index] = text
 
 
 def _locate_header(contract: Contract, part: _Part, shared: _Shared) -> None:

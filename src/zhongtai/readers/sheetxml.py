@@ -19,7 +19,7 @@ from zhongtai.readers.encoding import is_utf8
 from zhongtai.readers.grid import Grid, cell_text, serial_texts
 from zhongtai.readers.records import FileRejected, int64_array, truth
 
-_BLOCK = 4 << 20
+_BLOCK = 1 << 22
 # The first block is small: whoever looks for the header reads no more than that.
 _FIRST_BLOCK = 64 << 10
 _ROW_END = b"</row>"
@@ -130,24 +130,25 @@ class _Scan:
             raise Unusual  # text of several parts
         column, attributes = self._place(cells[cell_of_value], row)
         start, end = self.closes[self.values] + 1, self.opens[self.values + 1]
-        texts = self._texts(start, end)
-        texts, is_number = self._convert(texts, attributes)
+        texts, positions, is_number = self._convert(self._texts(start, end), attributes)
         height, width = len(self.row_numbers), int(column.max()) + 1 if len(column) else 0
         # a stray cell far to the right must not cost a place in each column before it
-        used, column = np.unique(column, return_inverse=True)
+        used, column = _number_anew(column, width)
         if len(used) * height > _MOST_PLACES:
             raise FileRejected(
                 "too_large",
                 f"about row {self.row_numbers[0]} of a sheet, cells stand in {len(used)} columns",
             )
-        place = np.full((len(used), height), len(texts), np.int64)
-        place[column, row] = np.arange(len(texts))
+        nothing = len(positions)
+        place = np.full((len(used), height), nothing, np.int64)
+        place[column, row] = np.arange(nothing)
         texts = pa.concat_arrays([texts, pa.array([""], pa.string())])
+        positions = np.append(positions, len(texts) - 1)
         is_number = np.append(is_number, False)
         columns = [pa.array([""] * height, pa.string())] * width
         are_numbers: list[Any] = [None] * width
         for position, places in zip(used.tolist(), place, strict=True):
-            columns[position] = texts.take(int64_array(places))
+            columns[position] = texts.take(int64_array(positions[places]))
             are_numbers[position] = is_number[places]
         return Grid(self.row_numbers, columns, are_numbers, used.tolist())
 
@@ -174,8 +175,11 @@ class _Scan:
             raise Unusual
         return column - 1, self._texts(end + 1, self.closes[cells])
 
-    def _convert(self, texts: Any, attributes: Any) -> tuple[Any, Any]:
-        """Values as text by the type and format of their cells; which are plain numbers."""
+    def _convert(self, texts: Any, attributes: Any) -> tuple[Any, Any, Any]:
+        """Values as text by the type and format of their cells; which are plain numbers.
+
+        The texts are in an order of their own: the second array says where each value's is.
+        """
         encoded = attributes.dictionary_encode()
         meanings = [_meaning(text, self.styles) for text in encoded.dictionary.to_pylist()]
         codes = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(encoded))
@@ -190,7 +194,7 @@ class _Scan:
             done += len(which)
         is_number = meaning == names.index("n") if "n" in names else np.zeros(len(texts), bool)
         joined = pa.concat_arrays(pieces) if pieces else texts
-        return joined.take(int64_array(positions)), is_number
+        return joined, positions, is_number
 
     def _convert_all(self, texts: Any, meaning: str) -> Any:
         if meaning == "s":
@@ -225,6 +229,16 @@ def _meaning(attributes: str, styles: CellStyles) -> str:
     if shows == 2:
         raise Unusual
     return "moment"
+
+
+def _number_anew(values: Any, bound: int) -> tuple[Any, Any]:
+    """The distinct values in order and, for each value, its place there; all are below `bound`.
+
+    What `np.unique` does by sorting.
+    """
+    is_there = np.zeros(bound, bool)
+    is_there[values] = True
+    return np.flatnonzero(is_there), (np.cumsum(is_there) - 1)[values]
 
 
 def _number_texts(texts: Any) -> Any:
