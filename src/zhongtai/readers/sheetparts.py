@@ -13,7 +13,13 @@ import pyarrow as pa
 from zhongtai.readers.block import text_ranges
 from zhongtai.readers.encoding import is_utf8
 from zhongtai.readers.records import FileRejected, int64_array
-from zhongtai.readers.sheetxml import CellStyles, Unusual, refuse_entities, unescape
+from zhongtai.readers.sheetxml import (
+    CellStyles,
+    Unusual,
+    may_hold_escapes,
+    refuse_entities,
+    unescape,
+)
 
 _MAX_SHARED_BYTES = 1 << 30
 _MOST_TAGS = 64_000_000
@@ -108,7 +114,8 @@ def read_shared_texts(archive: zipfile.ZipFile) -> Any:
     if len(texts) != items or (buffer[closes[texts] - 1] == ord("/")).any():
         raise Unusual
     ranges = text_ranges(data, closes[texts] + 1, opens[texts + 1])
-    return unescape(ranges.take(int64_array(2 * np.arange(len(texts)))))
+    found = ranges.take(int64_array(2 * np.arange(len(texts))))
+    return unescape(found) if may_hold_escapes(data) else found
 
 
 def _root(archive: zipfile.ZipFile, member: str) -> Element:

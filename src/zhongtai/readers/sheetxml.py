@@ -18,6 +18,7 @@ from zhongtai.readers.block import text_ranges
 from zhongtai.readers.encoding import is_utf8
 from zhongtai.readers.grid import Grid, cell_text, serial_texts
 from zhongtai.readers.records import FileRejected, int64_array, truth
+from zhongtai.readers.words import PADDING, number_runs, parse_digits
 
 _BLOCK = 1 << 22
 # The first block is small: whoever looks for the header reads no more than that.
@@ -29,6 +30,7 @@ _MOST_PLACES = 32 << 20
 _CANONICAL = r"^(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])$"
 _CANONICAL_LENGTH = 16
 _DIGITS = 10 ** np.arange(1, 10)
+_NOTHING = pa.array([""], pa.string())
 
 
 class Unusual(Exception):  # noqa: N818 - a reason to take the other way
@@ -52,6 +54,7 @@ def read_xml_grids(
     FileRejected for rows that no table has.
     """
     rest, last, size = b"", 0, _FIRST_BLOCK
+    shared = pa.concat_arrays([shared, _NOTHING])
     with archive.open(part) as file:
         while block := file.read(size):
             size = _BLOCK
@@ -79,7 +82,7 @@ def refuse_entities(data: bytes) -> None:
 
 
 class _Scan:
-    """One block of whole rows."""
+    """One block of whole rows. The last of the `shared` texts is no text of the workbook: empty."""
 
     def __init__(self, data: bytes, shared: Any, styles: CellStyles, last: int) -> None:
         if not is_utf8(data):
@@ -88,7 +91,7 @@ class _Scan:
         if b":" in data and b":row" in data:
             raise Unusual
         self.data, self.shared, self.styles = data, shared, styles
-        self.buffer = buffer = np.frombuffer(data + b"\0" * 8, np.uint8)
+        self.buffer = buffer = np.frombuffer(data + bytes(PADDING), np.uint8)
         self.opens = np.flatnonzero(buffer == ord("<")).astype(np.int32)
         self.closes = np.flatnonzero(buffer == ord(">")).astype(np.int32)
         if len(self.opens) != len(self.closes) or (self.opens[1:] < self.closes[:-1]).any():
@@ -106,16 +109,38 @@ class _Scan:
 
     def _number_rows(self, last: int) -> Any:
         rows = np.flatnonzero(self.is_row)
+        following = np.arange(last + 1, last + 1 + len(rows), dtype=np.int64)
+        # `<row r="`, the number, and a quotation mark where one more than before would end
+        start = self.opens[rows] + 8
+        end = start + self._count_digits(following)
+        if len(rows) and end[-1] < len(self.data) and self._are_references(start - 3, end):
+            numbers = parse_digits(self.buffer, start, end)
+            if numbers is not None and np.array_equal(numbers, following):
+                return following
         tags = self._texts(self.opens[rows], self.closes[rows])
         found = pc.extract_regex(tags, r'\sr="(?P<number>[0-9]+)"')
         if found.null_count == len(found):
-            return np.arange(last + 1, last + 1 + len(rows), dtype=np.int64)
+            return following
         if found.null_count:
             raise Unusual
         numbers = _integers(pc.struct_field(found, "number"))
         if not len(numbers) or numbers[0] <= last or (np.diff(numbers) <= 0).any():
             raise Unusual
         return numbers
+
+    def _count_digits(self, numbers: Any) -> Any:
+        return 1 + np.searchsorted(_DIGITS, numbers, side="right")
+
+    def _are_references(self, start: Any, end: Any) -> bool:
+        """Whether `r="` stands behind a space at all of `start`, and a quotation mark at `end`."""
+        buffer = self.buffer
+        return bool(
+            (
+                (buffer[start - 1] == ord(" ")) & (buffer[start] == ord("r"))
+                & (buffer[start + 1] == ord("=")) & (buffer[start + 2] == ord('"'))
+                & (buffer[end] == ord('"'))
+            ).all()
+        )  # fmt: skip
 
     def _texts(self, start: Any, end: Any) -> Any:
         ranges = text_ranges(self.data, start, end)
@@ -128,9 +153,8 @@ class _Scan:
         row = (np.cumsum(self.is_row)[cells] - 1)[cell_of_value]
         if len(cell_of_value) and (cell_of_value.min() < 0 or (np.diff(cell_of_value) == 0).any()):
             raise Unusual  # text of several parts
-        column, attributes = self._place(cells[cell_of_value], row)
-        start, end = self.closes[self.values] + 1, self.opens[self.values + 1]
-        texts, positions, is_number = self._convert(self._texts(start, end), attributes)
+        column, start, end = self._place(cells[cell_of_value], row)
+        own, positions, is_number = self._convert(start, end)
         height, width = len(self.row_numbers), int(column.max()) + 1 if len(column) else 0
         # a stray cell far to the right must not cost a place in each column before it
         used, column = _number_anew(column, width)
@@ -139,29 +163,34 @@ class _Scan:
                 "too_large",
                 f"about row {self.row_numbers[0]} of a sheet, cells stand in {len(used)} columns",
             )
-        nothing = len(positions)
-        place = np.full((len(used), height), nothing, np.int64)
-        place[column, row] = np.arange(nothing)
-        texts = pa.concat_arrays([texts, pa.array([""], pa.string())])
-        positions = np.append(positions, len(texts) - 1)
-        is_number = np.append(is_number, False)
+        place = np.full((len(used), height), len(positions), np.int64)
+        place[column, row] = np.arange(len(positions))
+        positions, is_number = np.append(positions, -1), np.append(is_number, False)
         columns = [pa.array([""] * height, pa.string())] * width
         are_numbers: list[Any] = [None] * width
         for position, places in zip(used.tolist(), place, strict=True):
-            columns[position] = texts.take(int64_array(positions[places]))
+            columns[position] = self._take(own, positions[places])
             are_numbers[position] = is_number[places]
         return Grid(self.row_numbers, columns, are_numbers, used.tolist())
 
-    def _place(self, cells: Any, row: Any) -> tuple[Any, Any]:
-        """Column (0-based) and remaining attributes of the given cell tags."""
-        buffer, at = self.buffer, self.opens[cells] + 2
-        has_reference = (
-            (buffer[at] == ord(" ")) & (buffer[at + 1] == ord("r"))
-            & (buffer[at + 2] == ord("=")) & (buffer[at + 3] == ord('"'))
-        )  # fmt: skip
-        if not has_reference.all():
-            raise Unusual
-        at = at + 4
+    def _take(self, own: Any, positions: Any) -> Any:
+        """Texts of a column: by position those of the workbook, behind them those of the block.
+
+        -1 stands for an empty cell.
+        """
+        shared, most = self.shared, len(self.shared) - 1
+        is_own = positions >= len(shared)
+        if not is_own.any():
+            return shared.take(int64_array(np.where(positions < 0, most, positions)))
+        is_none = positions < 0
+        if (is_own | is_none).all():
+            return own.take(int64_array(np.where(is_none, len(own) - 1, positions - len(shared))))
+        joined = pa.concat_arrays([shared, own])
+        return joined.take(int64_array(np.where(is_none, most, positions)))
+
+    def _place(self, cells: Any, row: Any) -> tuple[Any, Any, Any]:
+        """Column (0-based) of the given cell tags, and where their other attributes stand."""
+        buffer, at = self.buffer, self.opens[cells] + 6
         letters = [buffer[at + i].astype(np.int32) - 64 for i in range(3)]
         is_letter = [(n >= 1) & (n <= 26) for n in letters]
         two = is_letter[1]
@@ -169,36 +198,61 @@ class _Scan:
         column = letters[0]
         column = np.where(two, column * 26 + letters[1], column)
         column = np.where(three, column * 26 + letters[2], column)
-        digits = 1 + np.searchsorted(_DIGITS, self.row_numbers[row], side="right")
+        digits = self._count_digits(self.row_numbers)[row]
         end = (at + 1 + two + three + digits).astype(np.int32)
-        if not is_letter[0].all() or not (buffer[end] == ord('"')).all():
+        if (end >= len(self.data)).any():
             raise Unusual
-        return column - 1, self._texts(end + 1, self.closes[cells])
+        if not is_letter[0].all() or not self._are_references(at - 3, end):
+            raise Unusual
+        return column - 1, end + 1, self.closes[cells]
 
-    def _convert(self, texts: Any, attributes: Any) -> tuple[Any, Any, Any]:
-        """Values as text by the type and format of their cells; which are plain numbers.
+    def _convert(self, start: Any, end: Any) -> tuple[Any, Any, Any]:
+        """Values as text by the type and format of their cells, whose attributes stand there.
 
-        The texts are in an order of their own: the second array says where each value's is.
+        Returns the texts of this block, the position of each value (among the shared texts, or,
+        behind all of them, in that array, which ends with an empty text), and which are numbers.
         """
-        encoded = attributes.dictionary_encode()
-        meanings = [_meaning(text, self.styles) for text in encoded.dictionary.to_pylist()]
-        codes = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(encoded))
-        names = sorted(set(meanings))
-        meaning = np.array([names.index(m) for m in meanings], np.int32)[codes]
-        pieces, positions = [], np.empty(len(texts), np.int64)
-        done = 0
+        names, meaning = self._read_meanings(start, end)
+        pieces, positions = [], np.empty(len(meaning), np.int64)
+        done = len(self.shared)
         for number, name in enumerate(names):
             which = np.flatnonzero(meaning == number)
-            pieces.append(self._convert_all(texts.take(int64_array(which)), name))
+            value = self.values[which]
+            start, end = self.closes[value] + 1, self.opens[value + 1]
+            if name == "s":
+                positions[which] = self._read_indices(start, end)
+                continue
+            pieces.append(self._convert_all(self._texts(start, end), name))
             positions[which] = np.arange(done, done + len(which))
             done += len(which)
-        is_number = meaning == names.index("n") if "n" in names else np.zeros(len(texts), bool)
-        joined = pa.concat_arrays(pieces) if pieces else texts
-        return joined, positions, is_number
+        is_number = meaning == names.index("n") if "n" in names else np.zeros(len(meaning), bool)
+        return pa.concat_arrays([*pieces, _NOTHING]), positions, is_number
+
+    def _read_meanings(self, start: Any, end: Any) -> tuple[list[str], Any]:
+        """The distinct meanings of values, and the number of each value's."""
+        runs = number_runs(self.buffer, start, end)
+        if runs:
+            examples, codes = runs
+            texts = self._texts(start[np.sort(examples)], end[np.sort(examples)])
+            distinct = texts.take(int64_array(np.argsort(np.argsort(examples)))).to_pylist()
+        else:
+            encoded = self._texts(start, end).dictionary_encode()
+            distinct = encoded.dictionary.to_pylist()
+            codes = np.frombuffer(encoded.indices.buffers()[1], np.int32, len(encoded))
+        meanings = [_meaning(text, self.styles) for text in distinct]
+        names = sorted(set(meanings))
+        return names, np.array([names.index(m) for m in meanings], np.int32)[codes]
+
+    def _read_indices(self, start: Any, end: Any) -> Any:
+        """Which shared texts the values between are."""
+        indices = parse_digits(self.buffer, start, end)
+        if indices is None:
+            indices = _integers(self._texts(start, end))
+        if len(indices) and not 0 <= indices.min() <= indices.max() < len(self.shared) - 1:
+            raise Unusual
+        return indices
 
     def _convert_all(self, texts: Any, meaning: str) -> Any:
-        if meaning == "s":
-            return self.shared.take(int64_array(_integers(texts)))
         if meaning == "n":
             return _number_texts(texts)
         if meaning == "moment":
@@ -267,6 +321,11 @@ def _number_text(text: str) -> str:
         return cell_text(float(text)) if text.strip() else ""
     except ValueError as error:
         raise Unusual from error
+
+
+def may_hold_escapes(data: bytes) -> bool:
+    """Whether any text of the XML may need `unescape`; far cheaper than looking at each."""
+    return b"&" in data or b"\r" in data or b"_x" in data
 
 
 def unescape(texts: Any) -> Any:
