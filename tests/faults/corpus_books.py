@@ -181,6 +181,7 @@ def a_member_that_is_damaged_or_gone() -> Iterator[Bad]:
         yield damaged(entity, bytes(data))
         yield damaged(entity, rewrite(book(entity), SHEET, lambda _: b""))
         yield damaged(entity, rewrite(book(entity), "xl/_rels/workbook.xml.rels", lambda _: b""))
+        yield damaged(entity, rewrite(book(entity), SHARED, lambda c: c[: c.rindex(b"<t>") + 4]))
         gone = rewrite(book(entity), "xl/workbook.xml", lambda _: b"")
         yield damaged(entity, gone, "no .xlsx in it")
 

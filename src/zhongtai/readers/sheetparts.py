@@ -113,6 +113,8 @@ def read_shared_texts(archive: zipfile.ZipFile) -> Any:
     texts = np.flatnonzero(is_text)
     if len(texts) != items or (buffer[closes[texts] - 1] == ord("/")).any():
         raise Unusual
+    if len(texts) and texts[-1] + 1 == len(opens):
+        raise Unusual  # the XML breaks off within the last text
     ranges = text_ranges(data, closes[texts] + 1, opens[texts + 1])
     found = ranges.take(int64_array(2 * np.arange(len(texts))))
     return unescape(found) if may_hold_escapes(data) else found
