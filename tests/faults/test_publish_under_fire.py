@@ -34,6 +34,19 @@ def start_readers(rivals: Rivals, readers: int) -> list[Rival]:
     return started
 
 
+def wait_for_its_sessions(connection: psycopg.Connection, killed: Rival) -> None:
+    """Wait until the server has seen that its client is gone; until then its locks are held."""
+    for _ in range(200):
+        left = connection.execute(
+            "select count(*) from pg_stat_activity where application_name like %s",
+            [f"%(process {killed.pid} on %"],
+        ).fetchone()
+        if left == (0,):
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"sessions of process {killed.pid} are still there after 10 s")
+
+
 def publish_under_fire(
     rivals: Rivals, connection: psycopg.Connection, first: int, last: int, kills: int
 ) -> list[float]:
@@ -48,6 +61,7 @@ def publish_under_fire(
             rival.wait_for(f"published-{done + 1}")
             time.sleep(chance.uniform(0, 0.7))
             rival.kill()
+            wait_for_its_sessions(connection, rival)
         else:
             rival.process.join()
             rival.result()
