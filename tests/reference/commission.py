@@ -32,6 +32,8 @@ class Earned:
     at: datetime
     ended: Ended
     because: str = ""
+    # whose first car it is that was bought again
+    first_buyer: str | None = None
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,27 @@ def of_cars(exports: MoneyExports) -> Iterator[Earned]:
             if order["blue_invoiced_at"] is None:
                 continue
             ended, profit = taken_back(order, at), order["unit_profit_fen"]
-            if number == 0:
-                yield Earned(
-                    "first_deal", order["order_no"], adviser(exports, order), profit, at, ended
-                )
-                continue
-            rate = rate_on(exports, "repurchase", local_date(at))
-            first_at, first = cars[0]
-            if rate is not None and at >= later_by_months(first_at, rate["min_months"]):
-                original = adviser(exports, first)
-                yield Earned("repurchase", order["order_no"], original, profit, at, ended)
+            first = bought_before(exports, buyer, at, is_own=number > 0)
+            original = adviser(exports, first) if first is not None else None
+            if first is not None:
+                what = ("repurchase", order["order_no"], original, profit, at, ended)
+                yield Earned(*what, first_buyer=exports.buyer(first))
+            seller = adviser(exports, order)
+            if number == 0 and (original is None or original != seller):
+                yield Earned("first_deal", order["order_no"], seller, profit, at, ended)
+
+
+def bought_before(exports: MoneyExports, buyer: str, at: datetime, *, is_own: bool) -> Row | None:
+    """The first car that a car delivered then repeats: the buyer's, else of the household."""
+    rate = rate_on(exports, "repurchase", local_date(at))
+    if rate is None:
+        return None
+    firsts = [exports.cars(buyer)[0]] if is_own else []
+    if rate["counts_household"]:
+        others = [exports.cars(other) for other in exports.household(buyer)]
+        firsts += sorted((own[0] for own in others if own), key=lambda c: (c[0], c[1]["order_no"]))
+    aged = [car for since, car in firsts if at >= later_by_months(since, rate["min_months"])]
+    return aged[0] if aged else None
 
 
 def adviser(exports: MoneyExports, order: Row) -> str | None:

@@ -104,7 +104,7 @@ def customer_of(exports: MoneyExports, earned: Earned) -> str | None:
     if earned.component == "referral":
         codes = [r["member_code"] for o, r in exports.referred() if o is order]
         return exports.one_id.get(("partner", "members", codes[0]))
-    return exports.buyer(order)
+    return earned.first_buyer or exports.buyer(order)
 
 
 def customers(exports: MoneyExports) -> list[Customer]:

@@ -25,6 +25,8 @@ class MoneyExports(Exports):
     mini_events: list[Row] = field(default_factory=list)
     rates: list[Row] = field(default_factory=list)
     reassignments: list[Row] = field(default_factory=list)
+    # pairs of persons, in any order, and what they are to each other
+    relationships: list[tuple[str, str, str]] = field(default_factory=list)
     # (source, entity, record_key) of records of companies
     organisation: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
@@ -50,6 +52,12 @@ class MoneyExports(Exports):
         cars = [(self.delivery(o["order_no"]), o) for o in orders]
         delivered = [(at, order) for at, order in cars if at is not None]
         return sorted(delivered, key=lambda car: (car[0], car[1]["order_no"]))
+
+    def household(self, buyer: str) -> set[str]:
+        """Whom a person shares a household with; a company has none."""
+        pairs = [(one, other) for one, other, what in self.relationships if what == "household"]
+        own = {other for one, other in pairs if one == buyer}
+        return own | {one for one, other in pairs if other == buyer}
 
     def referred(self) -> list[tuple[Row, Row]]:
         """Orders and the referral that counts for each."""

@@ -20,13 +20,13 @@ DAYS += ["2026-01-01", "2026-02-28", "2026-03-01", "2026-06-30", "2026-07-01", "
 CLOCKS = ["00:00:00", "09:59:59", "10:00:00", "23:59:59"]
 STEPS = [0, 1, 3600, 86400, 20 * 86400, 89 * 86400, 90 * 86400, 91 * 86400]
 RATES = [
-    ("first_deal", 10, 100, None, None, date(2000, 1, 1), date(2026, 7, 1)),
-    ("first_deal", 1, 8, None, None, date(2026, 7, 1), None),
-    ("repurchase", 5, 100, 36, None, date(2000, 1, 1), date(2026, 3, 1)),
-    ("repurchase", 6, 100, 24, None, date(2026, 3, 1), None),
-    ("referral", 3, 100, None, False, date(2000, 1, 1), date(2026, 7, 1)),
-    ("referral", 3, 100, None, True, date(2026, 7, 1), None),
-    ("value_added", 5, 100, None, None, date(2000, 1, 1), date(2026, 8, 1)),
+    ("first_deal", 10, 100, None, None, None, date(2000, 1, 1), date(2026, 7, 1)),
+    ("first_deal", 1, 8, None, None, None, date(2026, 7, 1), None),
+    ("repurchase", 5, 100, 36, False, None, date(2000, 1, 1), date(2026, 3, 1)),
+    ("repurchase", 6, 100, 24, True, None, date(2026, 3, 1), None),
+    ("referral", 3, 100, None, None, False, date(2000, 1, 1), date(2026, 7, 1)),
+    ("referral", 3, 100, None, None, True, date(2026, 7, 1), None),
+    ("value_added", 5, 100, None, None, None, date(2000, 1, 1), date(2026, 8, 1)),
 ]
 STAGED = {
     "leads": "stg_crm__leads",
@@ -248,6 +248,13 @@ class MoneyWorld:
             }
         )
 
+    def relate(self) -> None:
+        """Two pairs of the four persons, a household or somebody referred; perhaps one pair."""
+        for what in self.random.choices(["household", "household", "referrer"], k=2):
+            pair = sorted(self.random.sample(range(4), 2))
+            one, other = (f"u{self.name}{number}" for number in pair)
+            self.exports.relationships.append((one, other, what))
+
     def reassign(self) -> None:
         for order in self.random.sample(self.exports.orders, 5):
             self.exports.reassignments.append(
@@ -266,7 +273,7 @@ def draw_world(name: str, seed: int, strangers: Sequence[str] = ()) -> MoneyExpo
     """A world of its own for every seed; `strangers` are codes that no member has."""
     world = MoneyWorld(name, seed)
     names = ["component", "rate_numerator", "rate_denominator", "min_months"]
-    names += ["pays_beside_first_deal", "valid_from", "valid_to"]
+    names += ["counts_household", "pays_beside_first_deal", "valid_from", "valid_to"]
     world.exports.rates = [dict(zip(names, rate, strict=True)) for rate in RATES]
     for number in range(9):
         world.order(number)
@@ -280,6 +287,7 @@ def draw_world(name: str, seed: int, strangers: Sequence[str] = ()) -> MoneyExpo
         world.event(number, strangers)
         world.service(number)
     world.reassign()
+    world.relate()
     world.people()
     return world.exports
 
@@ -290,6 +298,10 @@ def fill_money(bench: Bench, worlds: Sequence[MoneyExports]) -> None:
         bench.given(model, [row for world in worlds for row in getattr(world, name)])
     bench.given_instead("int_users__ownerships", [o for w in worlds for o in w.ownerships])
     bench.given("commission_rates", worlds[0].rates)
+    pairs = dict.fromkeys(pair for world in worlds for pair in world.relationships)
+    names = ("one_id", "related_one_id", "relationship")
+    related = [dict(zip(names, pair, strict=True)) for pair in pairs]
+    bench.given("bridge_user_relationships", related)
     bench.given("commission_reassignments", [r for w in worlds for r in w.reassignments])
     events = [row for world in worlds for row in world.mini_events]
     bench.given(

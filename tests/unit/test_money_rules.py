@@ -131,6 +131,62 @@ def test_a_second_car_pays_the_first_adviser_after_36_months(
     assert not any(key[1] == "B" for key in paid(bench))
 
 
+RATES = ["component", "rate_numerator", "rate_denominator", "min_months", "counts_household"]
+HOUSEHOLD = [
+    dict(zip(RATES, rate, strict=True)) | {"valid_from": date(2000, 1, 1)}
+    for rate in [("first_deal", 10, 100, None, None), ("repurchase", 5, 100, 36, True)]
+]
+FIRST, AGAIN = "2023-06-30T10:00:00", "2026-06-30T10:00:00"
+
+
+def live_together(bench: Bench, *pairs: tuple[str, str]) -> None:
+    names = ("one_id", "related_one_id")
+    related = [dict(zip(names, pair, strict=True)) for pair in pairs]
+    bench.given(
+        "bridge_user_relationships", [pair | {"relationship": "household"} for pair in related]
+    )
+
+
+def test_a_household_counts_for_nothing_unless_the_rate_says_so(bench: Bench) -> None:
+    live_together(bench, ("u1", "u2"))
+    sell(bench, [("u1", "A", FIRST), ("u2", "B", AGAIN)])
+    assert {key[1:] for key in paid(bench)} == {("A", "first_deal"), ("B", "first_deal")}
+
+
+@pytest.mark.parametrize(
+    ("buyer", "seller", "at", "earned"),
+    [
+        # the seller keeps the first deal of a new customer, the household's adviser has the rest
+        ("u2", "B", AGAIN, {("B", "first_deal"): 100_000, ("A", "repurchase"): 50_000}),
+        ("u2", "A", AGAIN, {("A", "repurchase"): 50_000}),
+        ("u2", "A", "2026-06-30T09:59:59", {("A", "first_deal"): 100_000}),
+        # not of the household of u1, who only knows u2
+        ("u3", "B", AGAIN, {("B", "first_deal"): 100_000}),
+        # a company has no household
+        ("o1", "B", AGAIN, {("B", "first_deal"): 100_000}),
+    ],
+)
+def test_a_car_of_the_household_is_a_repurchase_where_the_rate_counts_it(
+    bench: Bench, buyer: str, seller: str, at: str, earned: dict[tuple[str, str], int]
+) -> None:
+    bench.given("commission_rates", HOUSEHOLD)
+    live_together(bench, ("u1", "u2"), ("u2", "u3"))
+    sell(bench, [("u1", "A", FIRST), (buyer, seller, at)])
+    june = {key[1:]: fen for key, (fen, _back) in paid(bench).items() if key[0] == "2026-06"}
+    assert june == earned
+
+
+@pytest.mark.parametrize(("own", "adviser"), [(FIRST, "C"), ("2024-06-30", "A")])
+def test_an_own_first_car_goes_before_one_of_the_household(
+    bench: Bench, own: str, adviser: str
+) -> None:
+    bench.given("commission_rates", HOUSEHOLD)
+    live_together(bench, ("u1", "u2"))
+    sell(bench, [("u1", "A", "2020-01-01"), ("u2", "C", own), ("u2", "B", AGAIN)])
+    june = {key[1:]: fen for key, (fen, _back) in paid(bench).items() if key[0] == "2026-06"}
+    assert june == {(adviser, "repurchase"): 50_000}
+
+
 def test_two_dealers_sell_to_one_person_and_to_a_company_one_first_car_each(bench: Bench) -> None:
     sell(
         bench,

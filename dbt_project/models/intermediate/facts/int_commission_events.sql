@@ -8,57 +8,48 @@ with
     first_deals as (
         select
             'first_deal' as component,
-            order_no as event_key,
-            staff_id,
-            one_id,
-            organisation_id,
-            order_no,
+            cars.order_no as event_key,
+            cars.staff_id,
+            cars.one_id,
+            cars.organisation_id,
+            cars.order_no,
             cast(null as varchar) as referral_id,
             cast(null as varchar) as sale_id,
-            buyer_key as customer_key,
-            unit_profit_fen as base_fen,
-            delivered_at as accrued_at,
+            cars.buyer_key as customer_key,
+            cars.unit_profit_fen as base_fen,
+            cars.delivered_at as accrued_at,
             'first car of the buyer, delivered' as because,
-            reversed_at,
-            reversed_because
+            cars.reversed_at,
+            cars.reversed_because
         from cars
-        where car_number = 1
+        left join
+            {{ ref("int_car_sales__repurchases") }} as bought_again
+            on bought_again.order_no = cars.order_no
+            and bought_again.staff_id = cars.staff_id
+        -- who is paid for a repurchase by the household has no first deal of it
+        where cars.car_number = 1 and bought_again.order_no is null
     ),
 
     repurchases as (
         select
             'repurchase',
             cars.order_no,
-            cars.first_staff_id,
+            bought_again.staff_id,
             cars.one_id,
             cars.organisation_id,
             cars.order_no,
             null,
             null,
-            cars.buyer_key,
+            bought_again.customer_key,
             cars.unit_profit_fen,
             cars.delivered_at,
-            concat(
-                'later car of the buyer, at least ',
-                cast(rates.min_months as varchar),
-                ' months after the first'
-            ),
+            bought_again.because,
             cars.reversed_at,
             cars.reversed_because
         from cars
         inner join
-            {{ ref("commission_rates") }} as rates
-            on rates.component = 'repurchase'
-            and {{ holds_on("rates", "cars.delivered_at") }}
-        where
-            cars.car_number > 1
-            -- months are those of the local calendar
-            and cars.delivered_at + interval '8' hour
-            >= {{
-                months_later(
-                    "cars.first_delivered_at + interval '8' hour", "rates.min_months"
-                )
-            }}
+            {{ ref("int_car_sales__repurchases") }} as bought_again
+            on bought_again.order_no = cars.order_no
     ),
 
     referrals as (
