@@ -1,4 +1,5 @@
--- Grain: one row per invoiced car that its buyer bought again, or the buyer's household.
+-- Grain: one row per invoiced car that its buyer bought again, or the buyer's
+-- household.
 -- Why: a repurchase rewards the adviser of the first car, and whose first car that is
 -- depends on a setting of the rates.
 with
@@ -58,7 +59,8 @@ with
     ranked as (
         select
             *,
-            -- an own first car goes before one of the household, an older before a newer
+            -- an own first car goes before one of the household, an older before a
+            -- newer
             row_number() over (
                 partition by order_no order by place, first_delivered_at, first_order_no
             ) as choice
@@ -66,9 +68,8 @@ with
         where
             -- months are those of the local calendar
             delivered_at + interval '8' hour
-            >= {{
-                months_later("first_delivered_at + interval '8' hour", "min_months")
-            }}
+            >=
+            {{ months_later("first_delivered_at + interval '8' hour", "min_months") }}
     )
 
 select
