@@ -7,7 +7,7 @@ from math import sqrt
 
 from reference.exports import local_date
 
-VIEWS, DAYS, HOURS = 10, timedelta(days=30), timedelta(hours=72)
+VIEWS, DAYS, HOURS, WEEK = 10, timedelta(days=30), timedelta(hours=72), timedelta(days=7)
 
 
 @dataclass
@@ -17,6 +17,9 @@ class Behaviour:
     views: dict[str, list[datetime]] = field(default_factory=dict)
     clicks: dict[str, list[datetime]] = field(default_factory=dict)
     inquiries: list[datetime] = field(default_factory=list)
+    visits: list[datetime] = field(default_factory=list)
+    contacts: list[datetime] = field(default_factory=list)
+    is_held_out: bool = False
 
     def holds(self, series: str, moment: datetime) -> bool:
         """More than 10 views and a click in the 30 days up to the moment, no inquiry before."""
@@ -29,6 +32,18 @@ class Behaviour:
 
     def asks_after(self, moment: datetime) -> bool:
         return any(moment < at <= moment + HOURS for at in self.inquiries)
+
+    def answers(self, hit: datetime) -> list[datetime]:
+        """Inquiries and visits in the seven days from a hit."""
+        return [at for at in (*self.inquiries, *self.visits) if hit <= at < hit + WEEK]
+
+    def arms(self, hit: datetime) -> list[str]:
+        """By lot, and whether somebody contacted the person before anything came."""
+        if self.is_held_out:
+            return ["holdout"]
+        until = min([hit + WEEK, *self.answers(hit)])
+        is_contacted = any(hit <= at < until for at in self.contacts)
+        return ["offered", "contacted"] if is_contacted else ["offered"]
 
     def hits(self, series: str) -> list[datetime]:
         found: list[datetime] = []
@@ -51,13 +66,18 @@ def behaviour_rule(
     """Counts of metrics_behaviour_rule_weekly by week and series."""
     found: dict[tuple[date, str], dict[str, int]] = {}
     names = ["rule_hits"]
-    names += [f"{n}_{p}" for n in ("rule_precision_72h", "base_rate_72h") for p in ("num", "den")]
+    rates = ["rule_precision_72h", "base_rate_72h"]
+    rates += [f"contact_uplift_{arm}" for arm in ("contacted", "offered", "holdout")]
+    names += [f"{rate}_{part}" for rate in rates for part in ("num", "den")]
     for person in persons:
         for series in person.views:
             for hit in person.hits(series):
                 row = found.setdefault((week_of(hit), series), dict.fromkeys(names, 0))
                 row["rule_hits"] += 1
                 _add(row, "rule_precision_72h", person, hit, as_of)
+                for arm in person.arms(hit) if hit + WEEK <= as_of else []:
+                    row[f"contact_uplift_{arm}_den"] += 1
+                    row[f"contact_uplift_{arm}_num"] += bool(person.answers(hit))
     for (week, series), row in found.items():
         for person in persons:
             viewed = [at for at in person.views.get(series, []) if week_of(at) == week]
@@ -89,3 +109,16 @@ def wilson(hits: int, anchors: int) -> tuple[float, float] | None:
     a, b, c = 1 + z2 / anchors, -(2 * share + z2 / anchors), share**2
     root = sqrt(b * b - 4 * a * c)
     return (-b - root) / (2 * a), (-b + root) / (2 * a)
+
+
+def difference(
+    one: tuple[int, int], other: tuple[int, int]
+) -> tuple[float | None, float | None, float | None]:
+    """One share less another with its 95 % interval, by Newcombe's square-and-add."""
+    a, b = wilson(*one), wilson(*other)
+    if a is None or b is None:
+        return None, None, None
+    p, q = one[0] / one[1], other[0] / other[1]
+    low = p - q - sqrt((p - a[0]) ** 2 + (b[1] - q) ** 2)
+    high = p - q + sqrt((a[1] - p) ** 2 + (q - b[0]) ** 2)
+    return p - q, low, high

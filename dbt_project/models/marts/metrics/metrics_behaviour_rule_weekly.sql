@@ -32,6 +32,36 @@ with
             }}
         from persons
         group by week, rule, series_code
+    ),
+
+    arms as (
+        select
+            week,
+            rule,
+            series_code,
+            {{
+                ratio(
+                    "contact_uplift_contacted",
+                    "has_responded",
+                    "is_mature and not is_held_out and is_contacted",
+                )
+            }},
+            {{
+                ratio(
+                    "contact_uplift_offered",
+                    "has_responded",
+                    "is_mature and not is_held_out",
+                )
+            }},
+            {{
+                ratio(
+                    "contact_uplift_holdout",
+                    "has_responded",
+                    "is_mature and is_held_out",
+                )
+            }}
+        from {{ ref("int_behaviour_rules__arms") }}
+        group by week, rule, series_code
     )
 
 select
@@ -55,8 +85,30 @@ select
     counted.base_rate_72h_den,
     counted.base_rate_72h,
     counted.rule_precision_72h / nullif(counted.base_rate_72h, 0) as lift,
-    rules.claimed
+    rules.claimed,
+    {% for arm in ["contacted", "offered", "holdout"] %}
+        arms.contact_uplift_{{ arm }}_num,
+        arms.contact_uplift_{{ arm }}_den,
+        arms.contact_uplift_{{ arm }},
+    {% endfor %}
+    arms.contact_uplift_contacted - arms.contact_uplift_holdout as contact_uplift,
+    {% for side, name in [(-1, "low"), (1, "high")] %}
+        {{
+            difference_bound(
+                "arms.contact_uplift_contacted_num",
+                "arms.contact_uplift_contacted_den",
+                "arms.contact_uplift_holdout_num",
+                "arms.contact_uplift_holdout_den",
+                side,
+            )
+        }} as contact_uplift_{{ name }} {%- if not loop.last %},{% endif %}
+    {% endfor %}
 from counted
+inner join
+    arms
+    on arms.week = counted.week
+    and arms.rule = counted.rule
+    and arms.series_code = counted.series_code
 left join
     {{ ref("behaviour_rules") }} as rules
     on rules.rule = counted.rule
