@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
-from math import ceil, exp, log
+from math import ceil, exp, inf, log
 
 from reference.daily import end_of
 from reference.exports import local_date
@@ -69,6 +69,18 @@ def judged(
             )
             found.append((score(values, points, intercept), int(asked)))
     return found
+
+
+def stability(now: Sequence[int], before: Sequence[int], steps: Sequence[int]) -> float:
+    """The population stability index of a feature over the bins of its steps: sum (a-e) ln(a/e)."""
+    index = 0.0
+    for low, high in zip([-inf, *steps], [*steps, inf], strict=True):
+        a, e = (
+            max(sum(low <= value < high for value in values) / len(values), 0.0001)
+            for values in (now, before)
+        )
+        index += (a - e) * log(a / e)
+    return index
 
 
 def top(scored: Sequence[tuple[float, int]]) -> list[tuple[float, int]]:

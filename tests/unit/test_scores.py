@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Mapping
 from datetime import date, timedelta
 from functools import cache
+from math import log
 from pathlib import Path
 from random import Random
 
@@ -12,7 +13,7 @@ import pytest
 from metrics_bench import AS_OF, Bench, as_utc, only, ratio
 from users_cases import Row, compiled, event, give_events
 
-from reference.scores import Event, band, features, judged, recalibrated, score, top
+from reference.scores import Event, band, features, judged, recalibrated, score, stability, top
 
 SEEDS = Path(__file__).parents[2] / "seeds"
 DAY, SECOND = timedelta(days=1), timedelta(seconds=1)
@@ -135,6 +136,43 @@ def test_weeks_are_judged_by_scores_of_the_evening_before(
                 errors = [(chance - y) ** 2 for chance, y in within]
                 assert row["brier"] == pytest.approx(sum(errors) / len(within))
         assert sum(row["positive_rate_num"] for row in found.values()) > 0
+
+
+def test_the_index_of_a_feature_compares_it_with_the_week_before(
+    calibrated: tuple[People, list[Row]],
+) -> None:
+    people, rows = calibrated
+    points, _intercept = scorecard()
+    moved = set()
+    for week in MONDAYS[:3]:
+        now, before = (
+            [values for events in people.values() if (values := features(events, evening))]
+            for evening in (week - DAY, week - 8 * DAY)
+        )
+        (shown,) = {
+            tuple(row[f"psi_{name}"] for name in points) for row in rows if row["week"] == week
+        }
+        expected = [
+            stability([v[name] for v in now], [v[name] for v in before], sorted(steps))
+            for name, steps in points.items()
+        ]
+        assert list(shown) == pytest.approx(expected, abs=1e-8)
+        moved |= {name for name, index in zip(points, expected, strict=True) if index > 0.001}
+    assert moved == points.keys()
+    first = min(row["week"] for row in rows)
+    assert {row[f"psi_{name}"] for row in rows if row["week"] == first for name in points} == {None}
+
+
+def test_an_empty_bin_counts_as_one_in_ten_thousand(bench: Bench) -> None:
+    """All who came last week have one view, and in the week before had none."""
+    last, before = as_utc("2026-08-23T12:00"), as_utc("2026-08-16T12:00")
+    give(bench, {"u1": [("$AppStart", before, ""), ("ViewSeries", last, "A")]})
+    (index,) = {
+        row["psi_views_30d"]
+        for row in bench.build("metrics_score_calibration_weekly")
+        if row["week"] == date(2026, 8, 24)
+    }
+    assert index == pytest.approx(2 * (0.0001 - 1) * log(0.0001))
 
 
 def test_slope_and_intercept_are_the_most_likely_recalibration(

@@ -1,12 +1,5 @@
 -- Grain: one row per person, model, version and date of scoring.
-{% set features = [
-    "views_30d",
-    "comparisons_30d",
-    "finance_clicks_30d",
-    "rule_series_30d",
-    "active_days_7d",
-    "inquiries_30d",
-] %}
+{% set features = score_features() %}
 
 with
     steps as (

@@ -104,8 +104,16 @@ select
             * ln(shares.share / shares.share_before)
     end as psi,
     fit.slope,
-    fit.intercept
+    fit.intercept,
+    {%- for feature in score_features() %}
+        shifts.psi_{{ feature }}{{ "," if not loop.last }}
+    {%- endfor %}
 from shares
+left join
+    {{ ref("int_score_shifts") }} as shifts
+    on shifts.model = shares.model
+    and shifts.model_version = shares.model_version
+    and shifts.week = shares.week
 left join
     {{ ref("int_users__recalibration") }} as fit
     on fit.model = shares.model
