@@ -17,7 +17,7 @@ from zhongtai.settings import load_settings
 
 # stores drawn from seeds of their own: many worlds in a few seconds, since each range is one build
 WORLDS = pytest.mark.parametrize(
-    "seeds", [range(20), range(1_000, 1_020), range(2_000, 2_020)], ids=str
+    "seeds", [range(70), range(1_000, 1_070), range(2_000, 2_070)], ids=str
 )
 
 

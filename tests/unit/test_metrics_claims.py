@@ -1,7 +1,10 @@
 """Claims of the founding documents beside what is measured."""
 
 from collections.abc import Mapping
+from csv import DictReader
+from datetime import date
 from math import sqrt
+from random import Random
 
 import pytest
 from metrics_bench import Bench, Project, compile_project
@@ -9,6 +12,21 @@ from metrics_bench import Bench, Project, compile_project
 from zhongtai.settings import load_settings
 
 COMPLAINTS = "metrics_complaint_daily"
+MEMBERS, CARE = "metrics_referral_member_monthly", "metrics_owner_care_monthly"
+ISSUES = "metrics_quality_issue_daily"
+MEASURED = {
+    ("inquiry_after_views", "hits"): ("metrics_behaviour_rule_weekly", "rule_precision_72h"),
+    ("complaint_contact_24h", "accepted"): (COMPLAINTS, "contact_24h_rate"),
+    ("complaints_misleading", "accepted"): (COMPLAINTS, "misleading_share"),
+    ("lead_capture", "members"): (MEMBERS, "lead_capture_rate_members"),
+    ("lead_capture", "visitors"): (MEMBERS, "lead_capture_rate_visitors"),
+    ("quality_issue_day", "escalated"): (ISSUES, "escalated_rate_1d"),
+    ("quality_issue_repair", "fixed"): (ISSUES, "fixed_rate_2d"),
+    ("silent_owners", "deliveries"): (CARE, "silent_180_rate"),
+    ("contacts_after_delivery", "deliveries"): (CARE, "owner_touch_90d"),
+    ("proactive_contacts", "contacts"): (CARE, "proactive_share"),
+    ("training_completion", "due"): ("metrics_training_monthly", "training_completion"),
+}
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +94,53 @@ def test_a_share_of_all_or_none_lies_in_its_interval(
     assert isinstance(low, float)
     assert isinstance(high, float)
     assert low <= share <= high
+
+
+def judge(says: str, claimed: float, hits: int, cases: int, *, is_share: bool) -> str:
+    """What a measurement says of a claim, in the words of the table's description."""
+    if cases == 0:
+        return "no data"
+    low, high = wilson(hits, cases) if is_share else (hits / cases, hits / cases)
+    if min(low, hits / cases) <= claimed <= max(high, hits / cases):
+        return "agrees"
+    if says == "about":
+        return "higher" if hits / cases > claimed else "lower"
+    is_kept = hits / cases >= claimed if says == "at_least" else hits / cases <= claimed
+    return "kept" if is_kept else "missed"
+
+
+def test_two_hundred_worlds_are_compared_with_what_is_claimed(project: Project) -> None:
+    """Counts of several rows, drawn around what is claimed."""
+    bench, random = Bench(project), Random(52)  # noqa: S311  # repeatable, not secret
+    with (project.root / "seeds" / "claims.csv").open(encoding="utf-8") as file:
+        claimed = {(row["claim"], row["reading"]): row for row in DictReader(file)}
+    assert claimed.keys() == MEASURED.keys()
+    verdicts = set()
+    for _world in range(200):
+        drawn: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        tables: dict[str, list[dict[str, object]]] = {}
+        for key, (table, metric) in MEASURED.items():
+            share, is_share = float(claimed[key]["claimed"]), claimed[key]["is_share"] == "true"
+            cases = [random.choice([0, 1, 7, 40, 900]) for _ in range(2)]
+            near = share * random.choice([0.5, 0.95, 1, 1.05, 2])
+            most = [count if is_share else 9 * count for count in cases]
+            hits = [min(round(near * n), limit) for n, limit in zip(cases, most, strict=True)]
+            drawn[key] = list(zip(hits, cases, strict=True))
+            month = {"month": date(2026, 8, 1)} if table == MEMBERS else {}
+            rows = tables.setdefault(table, [dict(month), dict(month)])
+            for row, (hit, case) in zip(rows, drawn[key], strict=True):
+                row |= {f"{metric}_num": hit, f"{metric}_den": case}
+        for table, rows in tables.items():
+            bench.given_instead(table, rows)
+        bench.remake("metrics_claims")
+        for key, row in claims(bench).items():
+            hits, cases = map(sum, zip(*drawn[key], strict=True))
+            says, share = claimed[key]["says"], float(claimed[key]["claimed"])
+            is_share = claimed[key]["is_share"] == "true"
+            assert (row["measured_num"], row["measured_den"]) == (hits, cases)
+            assert row["verdict"] == judge(says, share, hits, cases, is_share=is_share), key
+            verdicts.add(row["verdict"])
+    assert verdicts == {"no data", "agrees", "higher", "lower", "kept", "missed"}
 
 
 def test_of_a_stock_only_the_last_month_counts(project: Project) -> None:

@@ -57,7 +57,7 @@ def count_changes(
     return rows
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(8))
 def test_who_came_and_went_since_the_day_began(seed: int) -> None:
     life, warehouse = Life(seed), Warehouse()
     as_of, published = START, {}
