@@ -8,7 +8,7 @@ import json
 import subprocess
 import unicodedata
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -145,18 +145,15 @@ def drain_corpus(settings: Settings, landing: Landing) -> Drained:
     return Drained(settings, planted, neighbours, report, ledger, items)
 
 
-def tell(figures: str) -> None:
-    """A line for the summary of `make faults`."""
-    print(figures)  # noqa: T201
-
-
 # One test, so that one process alone drains the corpus when several run the tests.
-def test_every_bad_file_ends_as_it_should_and_its_neighbour_loads(drained: Drained) -> None:
+def test_every_bad_file_ends_as_it_should_and_its_neighbour_loads(
+    drained: Drained, figure: Callable[[str], None]
+) -> None:
     files = sum(map(len, drained.planted.values()))
     total = Counter[str]()
     for row in drained.ledger.values():
         total.update({k: v for k, v in row.items() if k.startswith("rows_")})
-    tell(
+    figure(
         f"{files} bad files in {len(drained.planted)} classes:"
         f" {len(drained.ledger)} deliveries, {dict(total)}, {len(drained.strays)} left lying"
     )

@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 from corpus import BOOKS, IS_FULL, LEADS, book, prospect, table
 from corpus_books import SHARED, SHEET
-from test_corpus import tell
 
 MIB = 1 << 20
 SIZE = (200 if IS_FULL else 24) * MIB
@@ -151,13 +150,13 @@ QUICK = ("a line of text", "a gzip bomb of XML", "a row of a sheet without an en
 
 
 @pytest.mark.parametrize("case", CASES if IS_FULL else QUICK)
-def test_memory_stays_bounded(tmp_path: Path, case: str) -> None:
+def test_memory_stays_bounded(tmp_path: Path, case: str, figure: Callable[[str], None]) -> None:
     entity, write, rules = CASES[case]
     path = tmp_path / "large"
     write(path)
     verdict = judged_apart(entity, path)
     path.unlink()
-    tell(f"{case}: {verdict['grown'] / MIB:.0f} MiB more, {verdict['rows_in']} rows in")
+    figure(f"memory, {case}: {verdict['grown'] / MIB:.0f} MiB more, {verdict['rows_in']} rows in")
     assert verdict["grown"] < LIMIT
     assert verdict["rows_in"] == verdict["rows_out"]
     assert not rules or set(verdict["rules"]) & set(rules.split())

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -93,7 +93,7 @@ def read_canaries(home: Path) -> dict[str, set[str]]:
     return {one_id: set(values) for one_id, values in rows}
 
 
-def test_a_whole_run_tells_nothing_of_anybody(lived: Lived) -> None:
+def test_a_whole_run_tells_nothing_of_anybody(lived: Lived, figure: Callable[[str], None]) -> None:
     assert lived.told.startswith("0\n"), lived.told[-3000:]
     canaries = read_canaries(lived.home)
     assert len(canaries) == CANARIES
@@ -109,13 +109,15 @@ def test_a_whole_run_tells_nothing_of_anybody(lived: Lived) -> None:
     assert files >= 100
     assert tables >= 60
     assert (found, stored) == ({}, {})
-    sys.__stdout__.write(
-        f"\ncanaries: {len(canaries)} persons, {len(sought)} forms, {files} files and"
-        f" {tables} tables searched, 0 found\n"
+    figure(
+        f"canaries: {len(canaries)} persons, {len(sought)} forms, {files} files and"
+        f" {tables} tables searched, 0 found"
     )
 
 
-def test_who_is_erased_by_command_is_gone_after_the_next_publish(lived: Lived) -> None:
+def test_who_is_erased_by_command_is_gone_after_the_next_publish(
+    lived: Lived, figure: Callable[[str], None]
+) -> None:
     canaries = read_canaries(lived.home)
     one_id, values = next(iter(canaries.items()))
     mobile = next(value for value in values if value.isdigit() and len(value) == 11)
@@ -139,4 +141,4 @@ def test_who_is_erased_by_command_is_gone_after_the_next_publish(lived: Lived) -
         ).fetchone()
         assert row == (0,)
     assert len(read_canaries(lived.home)) == CANARIES
-    sys.__stdout__.write(f"\nerasure of one person by command: {seconds:.0f} s\n")
+    figure(f"erasure of one person by command: {seconds:.0f} s")
