@@ -224,6 +224,15 @@ def test_a_missing_required_column_rejects_the_file(tmp_path: Path) -> None:
     assert "备注" in rejected.value.reason
 
 
+@pytest.mark.parametrize("size", [300 << 10, 17 << 20])
+def test_a_first_line_without_an_end_is_said_to_be_no_header(tmp_path: Path, size: int) -> None:
+    path = tmp_path / "file.csv"
+    path.write_bytes(b"a," * (size // 2))
+    with pytest.raises(FileRejected) as rejected:
+        open_reader(leads(), path)
+    assert rejected.value.rule == "header_too_long"
+
+
 def test_a_file_without_a_header_is_rejected_without_showing_its_values(tmp_path: Path) -> None:
     path = tmp_path / "file.csv"
     path.write_text("1,王小明,13912345678\n2,李雷,13912345679\n")

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from reader_cases import CONTRACTS, make_contract, read_bytes, read_file
 
-from zhongtai.readers import FileRejected, count_rows, open_reader
+from zhongtai.readers import FileRejected, count_rows, jsonlines, open_reader
 
 EVENTS = CONTRACTS["app.events"]
 
@@ -51,6 +51,19 @@ def test_undeclared_fields_are_kept(tmp_path: Path) -> None:
     assert extras[0] is None
     assert json.loads(extras[1]) == {"dtk": "x", "recv_time": 1772690700001, "nothing": None}
     assert [note.column for note in outcome.note("column_added")] == ["dtk", "nothing", "recv_time"]
+
+
+def test_lines_are_the_same_however_many_are_looked_at_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = [line(distinct_id=f"d{number}", dtk=number) for number in range(7)]
+    data = b"".join([*good, b"[]\n", b"{\n", b"\n", b'{"event": "\xff"}\n', *good, b"1\n"])
+    whole = read_bytes(EVENTS, tmp_path, data)
+    assert len(whole.rows) == 15
+    assert whole.rules == ["not_an_object", "broken_json", "not_an_object"]
+    assert [place for place, raw in enumerate(whole.column("_raw")) if raw] == [7]
+    monkeypatch.setattr(jsonlines, "_MOST_LINES", 3)
+    assert read_bytes(EVENTS, tmp_path, data) == whole
 
 
 def test_of_a_repeated_field_the_first_holds_and_the_others_are_kept(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from zhongtai.readers import (
     open_reader,
     sheet,
     sheetcount,
+    sheetparts,
     sheetxml,
     workbook,
 )
@@ -173,6 +174,26 @@ def test_a_missing_required_column_rejects_the_workbook(tmp_path: Path) -> None:
         open_reader(DRIVES, path)
     assert rejected.value.rule == "required_column_missing"
     assert rejected.value.rows_in == count_rows(DRIVES, path) == 1
+
+
+def test_shared_texts_are_the_same_however_many_are_looked_at_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = [NAMES, *([f"D{number}", "𠮷<&>", f" {number}", "<si>"] for number in range(50))]
+    whole = read_rows(tmp_path, rows)
+    assert whole.column("手机") == [f" {number}" for number in range(50)]
+    parts = []
+
+    def texts_of(data: bytes) -> Any:
+        parts.append(len(data))
+        return sheetparts_texts_of(data)
+
+    sheetparts_texts_of = sheetparts._texts_of
+    monkeypatch.setattr(sheetparts, "_texts_of", texts_of)
+    monkeypatch.setattr(sheetparts, "_PART_BYTES", 100)
+    assert read_rows(tmp_path, rows) == whole
+    assert len(parts) > 10
+    assert max(parts) < 200
 
 
 def test_a_sheet_that_turns_unusual_is_read_on_by_the_other_way(tmp_path: Path) -> None:

@@ -27,6 +27,8 @@ from zhongtai.readers.records import (
 
 # DuckDB gives each batch to one thread.
 _LINES_PER_TASK = 4096
+# A block of events has some ten thousand lines; every field of all of them is held at once.
+_MOST_LINES = 200_000
 _KEY_COUNT = "_key_count"
 _WHOLE_LINE = "_line"
 # One escape at a time, so that a pair of surrogates is passed whole.
@@ -99,7 +101,10 @@ class JsonLinesReader:
             return
         if not block.data:
             return
-        rows = self._without_deep(_split_lines(block, line))
+        for rows in _split_lines(block, line).parts():
+            yield from self._read_rows(connection, self._without_deep(rows))
+
+    def _read_rows(self, connection: Any, rows: "_Rows") -> Iterator[pa.RecordBatch]:
         if not len(rows.lines):
             return
         try:
@@ -247,6 +252,16 @@ class _Rows:
     lines: Any
     numbers: Any
     raw: dict[int, str]
+
+    def parts(self) -> Iterator["_Rows"]:
+        """The lines, not too many at once."""
+        if len(self.lines) <= _MOST_LINES:
+            yield self
+            return
+        for start in range(0, len(self.lines), _MOST_LINES):
+            end = start + _MOST_LINES
+            raw = {at - start: text for at, text in self.raw.items() if start <= at < end}
+            yield _Rows(self.lines[start:end], self.numbers[start:end], raw)
 
     def where(self, kept: Any) -> "_Rows":
         """The lines for which the boolean ndarray `kept` holds."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from zhongtai.contracts import Contract
 from zhongtai.readers.bytestream import StreamError
-from zhongtai.readers.encoding import Encoding, decide_encoding, read_text
+from zhongtai.readers.encoding import Encoding, TextLines, decide_encoding, read_text
 from zhongtai.readers.header import BLANK_CHARACTERS, HEADER_SEARCH_ROWS, find_header
 
 _HEAD_BYTES = 256 << 10
@@ -64,14 +64,16 @@ def _head(path: Path, encoding: Encoding) -> str:
         if blanks > _MOST_BLANKS or (blanks and not is_blank):
             raise StreamError("unreadable", "megabytes of blanks stand before the first record")
         if not is_blank:
-            _check_head(lines.data, text)
+            _check_head(lines, text)
             return text
         blanks += len(lines.data)
     return ""
 
 
-def _check_head(data: bytes, text: str) -> None:
-    if len(data) > _HEAD_BYTES and "\n" not in text and "\r" not in text:
+def _check_head(lines: TextLines, text: str) -> None:
+    # of a line beyond the bound less than a head is kept
+    is_long = lines.is_overlong or len(lines.data) > _HEAD_BYTES
+    if is_long and "\n" not in text and "\r" not in text:
         reason = f"the first line is longer than {_HEAD_BYTES >> 10} KiB: it is no header"
         raise StreamError("header_too_long", reason)
 

@@ -2,6 +2,7 @@
 
 import re
 import zipfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -23,6 +24,8 @@ from zhongtai.readers.sheetxml import (
 
 _MAX_SHARED_BYTES = 1 << 30
 _MOST_TAGS = 64_000_000
+# The places of all tags of a part are held at once, and take several times its size.
+_PART_BYTES = 16 << 20
 _LONGEST_CODE = 1024
 _BUILT_IN_MOMENTS = {*range(14, 23), *range(27, 37), 45, 47, *range(50, 59)}
 _BUILT_IN_DURATION = 46
@@ -100,9 +103,28 @@ def read_shared_texts(archive: zipfile.ZipFile) -> Any:
     refuse_entities(data)
     if not is_utf8(data):
         raise Unusual
-    items = data.count(b"<si>") + data.count(b"<si/>")
     if b"<!" in data or b"<r>" in data or b"<rPh" in data or b":si" in data or b"<t/>" in data:
         raise Unusual
+    parts = [_texts_of(part) for part in _split_items(data)]
+    found = pa.concat_arrays(parts) if len(parts) > 1 else parts[0]
+    return unescape(found) if may_hold_escapes(data) else found
+
+
+def _split_items(data: bytes) -> Iterator[bytes]:
+    """The XML in parts, each of which but the first begins with an item."""
+    start = 0
+    while len(data) - start > _PART_BYTES:
+        cut = data.find(b"<si>", start + _PART_BYTES)
+        if cut < 0:
+            break
+        yield data[start:cut]
+        start = cut
+    yield data[start:] if start else data
+
+
+def _texts_of(data: bytes) -> Any:
+    """The texts of whole items, one of each. Raises Unusual where that is not so."""
+    items = data.count(b"<si>") + data.count(b"<si/>")
     buffer = np.frombuffer(data + b"\0\0", np.uint8)
     opens = np.flatnonzero(buffer == ord("<"))
     closes = np.flatnonzero(buffer == ord(">"))
@@ -116,8 +138,7 @@ def read_shared_texts(archive: zipfile.ZipFile) -> Any:
     if len(texts) and texts[-1] + 1 == len(opens):
         raise Unusual  # the XML breaks off within the last text
     ranges = text_ranges(data, closes[texts] + 1, opens[texts + 1])
-    found = ranges.take(int64_array(2 * np.arange(len(texts))))
-    return unescape(found) if may_hold_escapes(data) else found
+    return ranges.take(int64_array(2 * np.arange(len(texts))))
 
 
 def _root(archive: zipfile.ZipFile, member: str) -> Element:
