@@ -6,10 +6,10 @@ components over the surviving identifiers give (hub numbers are no evidence), th
 numbers (`component_unguarded`), and `is_contested` where guard rails may rightly decide otherwise.
 partition: the columns of records that a comparison needs. ledger, ledger_by_wave: the verdict on
 each file of `landing/` and of `waves/`. clean/<source>__<entity>: what a faultless reader has once
-the newest version of each key is chosen (undecodable bytes dropped, formulas null). metrics/: three
-shared tables, persons counted as in `identity_classes` (which, with the other truth of identities,
-`identity_truth` tells about). dirt: what was put where. personal_values: all that must not be
-found in `metrics`.
+the newest version of each key is chosen (undecodable bytes dropped, formulas null). behaviours: the
+same of events. metrics/: shared tables, persons counted as in `identity_classes` (which, with the
+other truth of identities, `identity_truth` tells about). dirt: what was put where. personal_values:
+all that must not be found in `metrics`.
 """
 
 import json
@@ -37,6 +37,7 @@ from zhongtai.generate.partition import (
     records_of,
 )
 from zhongtai.generate.post import Delivered
+from zhongtai.generate.truth_events import behaviours_of, no_behaviours
 from zhongtai.generate.workforce import staff_names
 from zhongtai.generate.world import World
 
@@ -52,6 +53,7 @@ class Truth:
     folder: Path
     records: list[Records] = field(default_factory=list)
     clues: list[pa.Table] = field(default_factory=list)
+    behaviours: list[pa.Table] = field(default_factory=list)
     requests: Frame | None = None
     staff: Frame | None = None
 
@@ -64,6 +66,9 @@ class Truth:
         clues = clues_of(kept)
         if clues is not None:
             self.clues.append(clues)
+        behaviours = behaviours_of(frame)
+        if behaviours is not None:
+            self.behaviours.append(behaviours)
         if frame.entity.full_name == "crm.erasure_requests":
             self.requests = kept
         if frame.entity.full_name == "workforce.staff":
@@ -84,6 +89,7 @@ class Truth:
             "ledger": ledger_of(delivered, by_wave=False),
             "ledger_by_wave": ledger_of(delivered, by_wave=True),
             "personal_values": _personal_values(world),
+            "behaviours": pa.concat_tables([no_behaviours(), *self.behaviours]),
             "dirt": _dirt(log),
         }
         partition = ["source", "entity", "record_key", "component", "is_contested"]

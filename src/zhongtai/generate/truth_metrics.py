@@ -15,8 +15,10 @@ import pyarrow.parquet as pq
 
 from zhongtai.generate.draws import Array
 from zhongtai.generate.timeline import DAY, LOCAL
+from zhongtai.generate.truth_behaviour import behaviour_truth
 from zhongtai.generate.truth_money import money_truth
 from zhongtai.generate.truth_staff import staff_truth
+from zhongtai.generate.truth_teams import teams_truth
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,13 +34,13 @@ with crm as (
         三级渠道名称 as c3, 四级渠道名称 as c4, 意向车系 as series, 经销商代码 as dealer,
         线索评级 as tier, 线索状态 as status, 是否测试 as test, 线索创建时间 as created,
         线索下发时间 as dispatched, 首触时间 as touched, 是否接通 as connected,
-        到店时间 as visited, 试驾时间 as driven, 大定时间 as ordered
+        到店时间 as visited, 试驾时间 as driven, 大定时间 as ordered, 活动编码 as campaign
     from clean_leads
 ), adf as (
     select 'ADF', 'adf|' || id || '|' || source, 'adf_leads', id || '|' || source,
         phone, null, '第三方', provider_name, null, null, vehicle_model, vendor_id,
         null, if(phone is null, '无效', '有效'), false, requestdate, null, null, null,
-        null, null, null
+        null, null, null, null
     from clean_adf_leads
 )
 select l.*, r.component, r.is_staff, coalesce(d.大区, '') as region
@@ -198,14 +200,18 @@ def metric_truth(
         for path in sorted((truth / "clean").glob("*.parquet")):
             connection.register(f"clean_{path.stem.split('__')[1]}", pq.read_table(path))
         connection.register("records", partition)
+        connection.register("behaviours", pq.read_table(truth / "behaviours.parquet"))
         _stage(connection)
         at = {"as_of": as_of.astimezone(UTC).replace(tzinfo=None)}
+        staff = staff_truth(connection, at)
         return {
             TABLES[0]: connection.execute(_funnel_query(), at).to_arrow_table(),
             TABLES[1]: _responses(connection, as_of, holidays),
             TABLES[2]: connection.execute(_COMPLAINTS, at).to_arrow_table(),
-            **staff_truth(connection, at),
+            **staff,
+            **teams_truth(connection, staff),
             **money_truth(connection, at["as_of"]),
+            **behaviour_truth(connection, at),
         }
 
 
