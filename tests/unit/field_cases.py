@@ -9,6 +9,7 @@ from metrics_bench import Bench
 from metrics_cases import DAY, STAGED, World
 
 from reference.field import FieldExports
+from reference.working_time import Calendar
 
 Row = dict[str, Any]
 _OWN = ("dealer_code", "series_code", "campaign_code", "region", "vin", "order_no", "lead_id")
@@ -24,6 +25,8 @@ _MORE = {
     "software_targets": "software_targets",
 }
 PHONE = "+8613900000001"
+_MORNING = (timedelta(0), timedelta(hours=12))
+_NIGHT = (timedelta(hours=22, minutes=30), timedelta(hours=24))
 LISTS = (*STAGED, *_MORE, "joins")
 
 
@@ -252,6 +255,23 @@ def fill_field(bench: Bench, worlds: list[FieldExports]) -> None:
             linked.setdefault((source, entity), {})[key] = one_id
     for (source, entity), one_ids in linked.items():
         bench.persons(source, entity, one_ids)
+
+
+def give_calendar(bench: Bench, worlds: int) -> Calendar:
+    """Holidays for all, and in every other world a dealer with hours of his own."""
+    today = (bench.as_of + timedelta(hours=8)).date()
+    holidays = [today - timedelta(days=days) for days in range(3, 200, 7)]
+    bench.given("holidays", [{"date": day, "name": "x", "basis": "notice"} for day in holidays])
+    own = {
+        (f"{number}.D1", today - timedelta(days=days)): hours
+        for number in range(0, worlds, 2)
+        for days, hours in ((1, None), (2, _MORNING), (3, _NIGHT))
+    }
+    clocks = {None: (None, None), _MORNING: ("00:00", "12:00"), _NIGHT: ("22:30", "24:00")}
+    names = ("dealer_code", "date", "opens_at", "closes_at")
+    rows = [dict(zip(names, (*key, *clocks[h]), strict=True)) for key, h in own.items()]
+    bench.given("dealer_calendar_exceptions", rows)
+    return Calendar(frozenset(holidays), own)
 
 
 def _without(row: Row, model: str) -> Row:

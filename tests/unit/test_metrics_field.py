@@ -9,7 +9,7 @@ from math import floor, log
 from typing import Any
 
 import pytest
-from field_cases import draw_worlds, fill_field
+from field_cases import draw_worlds, fill_field, give_calendar
 from metrics_bench import AS_OF, Bench, Project, as_utc, compile_project, only, ratio
 from metrics_cases import Counts, assert_same, counted, draw_exports, fill
 
@@ -18,13 +18,11 @@ from reference.field import FieldExports, campaign, fleet, owners, quality, regi
 from reference.funnel import STAGES, collect_leads, funnel, lag_name, stage_lag
 from reference.response import response
 from reference.sales import sales
-from reference.working_time import Calendar, Hours
 from zhongtai.settings import load_settings
 
 # a midnight, the last second of a leap day, a second after new year, and some noon
 INSTANTS = ("2026-09-01", "2028-02-29T23:59:59", "2026-01-01T00:00:01", "2026-06-17T12:00")
 WORLDS = 50
-NIGHT = (timedelta(hours=22, minutes=30), timedelta(hours=24))
 
 
 @pytest.fixture(scope="module")
@@ -132,23 +130,9 @@ def test_fifty_worlds_have_the_responses_of_their_definition(
 ) -> None:
     """In working minutes, around holidays, with a dealer who has hours of his own."""
     bench, exports = worlds
-    today = (bench.as_of + timedelta(hours=8)).date()
-    holidays = [today - timedelta(days=days) for days in range(3, 200, 7)]
-    bench.given("holidays", [{"date": day, "name": "x", "basis": "notice"} for day in holidays])
-    own: dict[tuple[str, date], Hours] = {
-        (f"{number}.D1", today - timedelta(days=days)): hours
-        for number in range(0, WORLDS, 2)
-        for days, hours in ((1, None), (2, (timedelta(0), timedelta(hours=12))), (3, NIGHT))
-    }
-    names = ("dealer_code", "date", "opens_at", "closes_at")
-    clocks = {None: (None, None), NIGHT: ("22:30", "24:00")}
-    told = [(*key, *clocks.get(hours, ("00:00", "12:00"))) for key, hours in own.items()]
-    rows = [dict(zip(names, row, strict=True)) for row in told]
-    bench.given("dealer_calendar_exceptions", rows)
-    calendar = Calendar(frozenset(holidays), own)
-    bench.remake("int_working_calendar")
-    bench.remake("int_lead_responses")
-    bench.remake("metrics_response_daily")
+    calendar = give_calendar(bench, WORLDS)
+    for model in ("int_working_calendar", "int_lead_responses", "metrics_response_daily"):
+        bench.remake(model)
     expected = merged([response(world, calendar) for world in exports])
     found = counted(
         bench.build("metrics_response_daily"), ["date", "dealer_code", "region", "channel_1"]
