@@ -14,7 +14,17 @@ from typing import Any
 
 from rich.console import Console
 
-from benchmarks import components, explain, identity, ingest, matching, pipeline, preview, tags
+from benchmarks import (
+    components,
+    explain,
+    identity,
+    ingest,
+    matching,
+    metrics,
+    pipeline,
+    preview,
+    tags,
+)
 from benchmarks.measurements import Breakdown, Measurement
 from benchmarks.report import (
     PAGE,
@@ -32,6 +42,7 @@ MATCHING_BUDGET = 1.3
 EXPLAIN_SECONDS = 0.3
 PREVIEW_SECONDS, PAIRS_SECONDS = 0.1, 15
 TAGS_SECONDS, TAGS_MB, ONE_TAG_SECONDS = 60, 6 * 1024, 0.2
+METRICS_SECONDS, METRICS_MB, METRICS_DELTA_BUDGET = 180, 8 * 1024, 0.10
 Results = tuple[list[Measurement], list[Breakdown]]
 
 
@@ -236,6 +247,39 @@ def _costly(measured: dict[str, Any]) -> list[tuple[str, float]]:
     return sorted(measured["statements"].items(), key=lambda item: -item[1])[:4]
 
 
+def measure_metrics(sizes: Sizes) -> Results:
+    """All metrics tables in full against their limit, and after one more day against that."""
+    # a million persons beside ten million records, with some thirty events each
+    measured: dict[str, Any] = metrics.measure(max(sizes.records // 10, 2000))
+    full, delta = measured["full"], measured["delta"]
+    what = f"metrics, {full.events:,} events, {full.persons:,} persons"
+    limit = METRICS_SECONDS * sizes.records / 10_000_000
+    return [
+        Measurement(
+            f"{what}, {full.tables} models with their tests",
+            full.seconds,
+            f"limit, {METRICS_SECONDS} s for 1,000,000 persons",
+            limit,
+            1.0,
+            measured["full_mb"],
+            METRICS_MB,
+        ),
+        Measurement(
+            f"metrics, {delta.events - full.events:,} more events, a day later",
+            delta.seconds,
+            "the full build",
+            full.seconds,
+            METRICS_DELTA_BUDGET,
+            measured["delta_mb"],
+            METRICS_MB,
+            "every table is computed anew",
+        ),
+    ], [
+        Breakdown(name, (("dbt", built.seconds),), built.slowest, built.tables, built.seconds)
+        for name, built in (("Metrics in full", full), ("Metrics a day later", delta))
+    ]
+
+
 def measure_pipeline(sizes: Sizes) -> Results:
     """A full run and a delta run."""
     return pipeline.measure(sizes.people)
@@ -249,6 +293,7 @@ PARTS: dict[str, Callable[[Sizes], Results]] = {
     "explain": measure_explain,
     "preview": measure_preview,
     "tags": measure_tags,
+    "metrics": measure_metrics,
     "pipeline": measure_pipeline,
 }
 

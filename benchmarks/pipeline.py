@@ -16,6 +16,7 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
 
@@ -25,6 +26,7 @@ DAYS, SEED = 30, 7
 DELTA_SHARE = 0.01
 DELTA_BUDGET = 0.10  # of the full run
 SLOWEST = 10
+T = TypeVar("T")
 _MARKERS = (".done", ".manifest.json")
 
 
@@ -198,8 +200,8 @@ def _own_process_id() -> int:
     return multiprocessing.current_process().pid or 0
 
 
-def run_watched(home: Path, landing: Path, as_of: datetime) -> tuple[RunTimes, float]:
-    """A run in a process of its own, and the peak MB of it and its children."""
+def watched(function: Callable[..., T], *arguments: object) -> tuple[T, float]:
+    """What it returns in a process of its own, and the peak MB of that and its children."""
     peak, ended = [0.0], threading.Event()
     context = multiprocessing.get_context("spawn")
     with ProcessPoolExecutor(max_workers=1, mp_context=context) as process:
@@ -207,11 +209,11 @@ def run_watched(home: Path, landing: Path, as_of: datetime) -> tuple[RunTimes, f
         watcher = threading.Thread(target=_watch_memory, args=(process_id, ended, peak))
         watcher.start()
         try:
-            times = process.submit(run_pipeline, home, landing, as_of).result()
+            found = process.submit(function, *arguments).result()
         finally:
             ended.set()
             watcher.join()
-    return times, peak[0]
+    return found, peak[0]
 
 
 def break_down(name: str, times: RunTimes) -> Breakdown:
@@ -233,9 +235,9 @@ def measure(people: int) -> tuple[list[Measurement], list[Breakdown]]:
         size = sum(f.stat().st_size for f in landing.rglob("*") if f.is_file()) / 2**20
         readers, files = prepare_floor(landing, folder / "clean")
         floor, read = read_with_duckdb(readers, folder / "floor")
-        full, full_peak = run_watched(folder / "home", landing, as_of)
+        full, full_peak = watched(run_pipeline, folder / "home", landing, as_of)
         shutil.copytree(folder / "delta", landing, dirs_exist_ok=True)
-        delta, delta_peak = run_watched(folder / "home", landing, as_of)
+        delta, delta_peak = watched(run_pipeline, folder / "home", landing, as_of)
     what = f"{people:,} people, {DAYS} days"
     rows = [
         Measurement(

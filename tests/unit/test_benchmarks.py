@@ -6,12 +6,13 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parents[2]))  # benchmarks are not installed
 
 from benchmarks import __main__ as bench
-from benchmarks import tags
+from benchmarks import metrics, tags
 from benchmarks.measurements import Breakdown, Measurement
 from benchmarks.pipeline import Stopwatch, hold_back, prepare_floor, read_with_duckdb
 from benchmarks.report import Circumstances, describe_circumstances, keep_part, render_page
@@ -171,3 +172,43 @@ def test_the_tags_of_the_benchmark_are_of_many_kinds() -> None:
     declared = tags.declare(200)
     assert declared[:100] == tags.declare(100), "half of them is half of the work"
     assert len({tag["kind"] for tag in declared}) >= 10
+
+
+def test_copies_of_the_metrics_input_are_worlds_of_their_own() -> None:
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create table orders as select 'O1' as order_no, 'u1' as one_id, 'S1' as series_code,"
+            " '已交车' as status, 7 as price_fen, 'D1' as _delivery_id, 'M1;M2' as mentor_codes"
+        )
+        connection.execute("create table days as select date '2026-01-01' as date, 'a' as name")
+        for table in ("orders", "days"):
+            metrics.multiply(connection, table, 3)
+        assert connection.execute("from orders order by order_no").fetchall() == [
+            ("O1", "u1", "S1", "已交车", 7, "D1", "M1;M2"),
+            ("O1#1", "u1#1", "S1", "已交车", 7, "D1", "M1#1;M2#1"),
+            ("O1#2", "u1#2", "S1", "已交车", 7, "D1", "M1#2;M2#2"),
+        ]
+        assert connection.execute("select count(*) from days").fetchall() == [(1,)]
+
+
+def test_metrics_are_measured_over_the_tables_that_they_read_and_do_not_make() -> None:
+    def node(path: str, reads: list[str], made: str = "table") -> dict[str, object]:
+        name = Path(path).stem
+        return {
+            "name": name, "schema": "s", "original_file_path": f"models/{path}.sql",
+            "resource_type": "model", "config": {"materialized": made},
+            "depends_on": {"nodes": reads},
+        }  # fmt: skip
+
+    nodes = {
+        "seed": {"resource_type": "seed", "config": {}, "name": "rates"},
+        "fact": node("intermediate/facts/fact", ["staged"]),
+        "staged": node("staging/staged", ["source.raw"]),
+        "view": node("intermediate/tags/view", ["held", "seed"], "view"),
+        "held": node("marts/profiles/held", []),
+        "dim_tags": node("marts/metrics/dim_tags", []),
+        "inner": node("intermediate/metrics/inner", ["fact", "view", "seed", "source.raw"]),
+        "shown": node("marts/metrics/shown", ["inner", "dim_tags"]),
+    }
+    found = metrics.inputs_of({"nodes": nodes})
+    assert found == ["s.dim_tags", "s.fact", "s.held"]
