@@ -17,7 +17,6 @@ from truth_cases import (
     dump_relations,
     generate_world,
     hashed,
-    occurring,
     rows,
     split_delivery,
     tables_of,
@@ -25,6 +24,7 @@ from truth_cases import (
     temporary_home,
 )
 
+from byte_scan import occurring
 from zhongtai import pipeline
 from zhongtai.cli.server import server_on_demand
 from zhongtai.generate.exports import HOLIDAYS

@@ -166,11 +166,6 @@ def tables_of(connection: duckdb.DuckDBPyConnection, catalog: str) -> dict[str, 
 # --- personal values -------------------------------------------------------------------------
 
 
-def occurring(values: Iterable[str], content: bytes) -> list[str]:
-    """Those of the values whose UTF-8 bytes occur anywhere in the content."""
-    return [value for value in values if value.encode() in content]
-
-
 def hashed(values: Iterable[str]) -> list[str]:
     """The digests by which somebody might think a value hidden, as hexadecimal text."""
     functions = (hashlib.md5, hashlib.sha1, hashlib.sha256)
