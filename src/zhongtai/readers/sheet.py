@@ -182,7 +182,9 @@ class SheetReader:
         """A column of the good rows; serials in time columns become times."""
         if position >= len(grid.columns):
             return pa.array([""] * len(good), pa.string())
-        texts = grid.columns[position].take(int64_array(good))
+        texts = grid.columns[position]
+        if len(good) < len(texts):
+            texts = texts.take(int64_array(good))
         if kind not in ("ts", "date") or grid.is_number[position] is None:
             return texts
         numbers = np.flatnonzero(grid.is_number[position][good])

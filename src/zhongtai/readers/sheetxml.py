@@ -31,6 +31,26 @@ _CANONICAL = r"^(?:0|-?[1-9][0-9]*|-?(?:0|[1-9][0-9]*)\.[0-9]*[1-9])$"
 _CANONICAL_LENGTH = 16
 _DIGITS = 10 ** np.arange(1, 10)
 _NOTHING = pa.array([""], pa.string())
+# Kinds of tags, by their first two characters as a little-endian word.
+_ROW, _CELL, _VALUE, _COMMENT = 1, 2, 3, 4
+
+
+def _tell_kinds() -> Any:
+    kinds = np.zeros(1 << 16, np.uint8)
+    by_start = {
+        _ROW: (b"ro",),
+        _CELL: (b"c ", b"c>"),
+        _VALUE: (b"v ", b"v>", b"t ", b"t>"),
+        # comments and sections; phonetic readings
+        _COMMENT: (b"rP", *(b"!" + bytes([follows]) for follows in range(256))),
+    }
+    for kind, starts in by_start.items():
+        for start in starts:
+            kinds[int.from_bytes(start, "little")] = kind
+    return kinds
+
+
+_KINDS = _tell_kinds()
 
 
 class Unusual(Exception):  # noqa: N818 - a reason to take the other way
@@ -92,19 +112,22 @@ class _Scan:
             raise Unusual
         self.data, self.shared, self.styles = data, shared, styles
         self.buffer = buffer = np.frombuffer(data + bytes(PADDING), np.uint8)
-        self.opens = np.flatnonzero(buffer == ord("<")).astype(np.int32)
-        self.closes = np.flatnonzero(buffer == ord(">")).astype(np.int32)
-        if len(self.opens) != len(self.closes) or (self.opens[1:] < self.closes[:-1]).any():
+        # "<" and ">" differ in one bit: both are found in one look
+        marks = np.flatnonzero((buffer & 0xFD) == ord("<")).astype(np.int32)
+        self.opens = opens = np.ascontiguousarray(marks[0::2])
+        self.closes = closes = np.ascontiguousarray(marks[1::2])
+        if len(opens) != len(closes) or (buffer.take(opens) != ord("<")).any():
             raise Unusual
-        kind, follows = buffer[self.opens + 1], buffer[self.opens + 2]
-        if (kind == ord("!")).any() or ((kind == ord("r")) & (follows == ord("P"))).any():
-            raise Unusual  # comments and sections; phonetic readings
-        is_ended = (follows == ord(" ")) | (follows == ord(">"))
-        self.is_row = (kind == ord("r")) & (follows == ord("o"))
-        self.is_cell = (kind == ord("c")) & is_ended
-        is_filled = buffer[self.closes - 1] != ord("/")
-        is_value = ((kind == ord("v")) | (kind == ord("t"))) & is_ended & is_filled
-        self.values = np.flatnonzero(is_value)
+        if (buffer.take(closes) != ord(">")).any():
+            raise Unusual
+        start = buffer.take(opens + 1).astype(np.uint16)
+        start |= buffer.take(opens + 2).astype(np.uint16) << 8
+        kinds = _KINDS.take(start)
+        if (kinds == _COMMENT).any():
+            raise Unusual
+        self.is_row, self.is_cell = kinds == _ROW, kinds == _CELL
+        values = np.flatnonzero(kinds == _VALUE)
+        self.values = values[buffer.take(closes.take(values) - 1) != ord("/")]
         self.row_numbers = self._number_rows(last)
 
     def _number_rows(self, last: int) -> Any:
