@@ -166,6 +166,52 @@ def test_a_table_whose_test_failed_is_built_and_tested_again_though_nothing_came
     assert run_dbt(small, run, "staging").failed == ()
 
 
+@pytest.mark.parametrize("is_contract", [False, True])
+def test_a_table_replaces_a_view_and_itself_and_stays_where_the_next_one_fails(
+    small: Settings, *, is_contract: bool
+) -> None:
+    model = small.project_dir / "dbt_project/models/intermediate/users/int_numbers.sql"
+    model.write_text("{{ config(materialized='table') }} select 1 as number", "utf-8")
+    described = {"name": "number", "description": "A number.", "data_type": "integer"}
+    declared = {"name": "int_numbers", "description": "Numbers.", "columns": [described]}
+    declared["config"] = {"contract": {"enforced": is_contract}}
+    declared["constraints"] = [{"type": "primary_key", "columns": ["number"]}]
+    model.with_suffix(".yml").write_text(yaml.safe_dump({"models": [declared]}), "utf-8")
+
+    def built() -> tuple[bool, object]:
+        done = _invoke(small, ["run", "--select", "int_numbers"]).success
+        with warehouse.open_build(small) as build:
+            (kind,) = build.execute(
+                "select table_type from information_schema.tables where table_name = 'int_numbers'"
+            ).fetchall()
+            numbers = build.execute(f"select number from {schema}.int_numbers").fetchall()
+            (comment,) = build.execute(
+                "select comment from duckdb_columns() where table_name = 'int_numbers'"
+            ).fetchall()
+        return done, (*kind, numbers, *comment)
+
+    with connect(small) as connection:
+        run = start_run(connection, "test", AS_OF)
+    warehouse.prepare(small, load_contracts(small.project_dir), run)
+    assert _invoke(small, ["run", "--select", "int_numbers"]).success
+    with warehouse.open_build(small) as build:
+        ((schema,),) = build.execute(
+            "select table_schema from information_schema.tables where table_name = 'int_numbers'"
+        ).fetchall()
+        build.execute(f"drop table {schema}.int_numbers")
+        build.execute(f"create view {schema}.int_numbers as select 7 as number")
+    assert built() == (True, ("BASE TABLE", [(1,)], "A number."))
+    model.write_text("{{ config(materialized='table') }} select 2 as number", "utf-8")
+    assert built() == (True, ("BASE TABLE", [(2,)], "A number."))
+    broken = "select cast('x' || range as integer) as number from range(2)"
+    model.write_text("{{ config(materialized='table') }} " + broken, "utf-8")
+    assert built() == (False, ("BASE TABLE", [(2,)], "A number."))
+    if is_contract:
+        twice = "select cast(1 as integer) as number from range(2)"
+        model.write_text("{{ config(materialized='table') }} " + twice, "utf-8")
+        assert built() == (False, ("BASE TABLE", [(2,)], "A number."))
+
+
 def test_a_project_that_cannot_be_parsed_is_a_configuration_error(small: Settings) -> None:
     broken = small.project_dir / "dbt_project/models/staging/stg_broken.sql"
     broken.write_text("select * from {{ ref('nowhere') }}", "utf-8")
