@@ -4,6 +4,7 @@ import hashlib
 import os
 import shlex
 import socket
+import time
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +18,11 @@ from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
 from zhongtai.access import act_as, create_roles, grant_rights, read_rights
-from zhongtai.errors import ConfigurationError
+from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.settings import Settings
 
 DATABASE = "zhongtai"
+REMAINS_SECONDS = 30.0
 # A relation (key, pid): the session advisory locks that anybody holds in this database.
 ADVISORY_LOCKS = (
     "(select (classid::bigint << 32) | objid::bigint as key, pid from pg_locks"
@@ -126,14 +128,50 @@ def embedded_server_is_running(settings: Settings) -> bool:
 
 
 def _drop_stale_pid_file(settings: Settings) -> None:
-    """Forget a server that is gone: PostgreSQL does not start while another program has its pid."""
+    """Forget a server that is gone: PostgreSQL does not start while another program has its pid.
+
+    Nor while it is still there as a zombie, which in a container may be for ever. Its pid stands
+    in the data folder and beside its socket.
+    """
     pid_file = settings.path("postgres", "postmaster.pid")
     if not pid_file.exists():
         return
     # whoever starts a server holds this lock until it runs
     with _pgserver().postgres_server.PostgresServer._lock:
-        if not embedded_server_is_running(settings):
-            pid_file.unlink(missing_ok=True)
+        if embedded_server_is_running(settings) or not pid_file.exists():
+            return
+        _wait_for_remains(settings)
+        pid, _, _, port, folder, *_ = [*pid_file.read_text().split("\n"), *[""] * 5]
+        pid_file.unlink()
+        beside_socket = Path(folder, f".s.PGSQL.{port}.lock")
+        if folder and beside_socket.exists() and beside_socket.read_text().split("\n")[0] == pid:
+            beside_socket.unlink()
+
+
+def _wait_for_remains(settings: Settings) -> None:
+    """Wait until the processes that served a killed server have noticed, which they do soon.
+
+    A server that started beside them would spoil the data. Raises ZhongtaiError if they stay.
+    """
+    import psutil
+
+    folder = settings.path("postgres").resolve()
+
+    def remains() -> list[psutil.Process]:
+        found = psutil.process_iter(["name", "cwd"])
+        servers = [p for p in found if p.info["name"] == "postgres" and p.info["cwd"]]
+        return [process for process in servers if Path(process.info["cwd"]) == folder]
+
+    deadline = time.monotonic() + REMAINS_SECONDS
+    while left := remains():
+        if time.monotonic() > deadline:
+            numbers = ", ".join(str(process.pid) for process in left)
+            raise ZhongtaiError(
+                f"PostgreSQL in {folder} was killed, but after {REMAINS_SECONDS:.0f} s processes"
+                f" of it still run: {numbers}",
+                hint=f"end them (kill {numbers.replace(',', '')}), then try again",
+            )
+        time.sleep(0.1)
 
 
 def stop_embedded_server(settings: Settings) -> bool:

@@ -3,14 +3,20 @@
 import os
 import shutil
 import signal
+import subprocess
+import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
+from zhongtai import database
 from zhongtai.database import connect, embedded_server_is_running, stop_embedded_server
+from zhongtai.errors import ZhongtaiError
 from zhongtai.settings import Settings, load_settings
 
 
@@ -26,10 +32,15 @@ def home() -> Iterator[Settings]:
 
 def name_process(settings: Settings, pid: int | str) -> None:
     """Leave a pid as a server that was killed leaves it."""
-    file = settings.path("postgres", "postmaster.pid")
-    file.parent.mkdir(exist_ok=True)
-    lines = file.read_text().splitlines() if file.exists() else [""] * 8
-    file.write_text("\n".join([str(pid), *lines[1:]]))
+    folder = settings.path("postgres")
+    folder.mkdir(exist_ok=True)
+    for file in (folder / "postmaster.pid", *folder.glob(".s.PGSQL.*.lock")):
+        lines = file.read_text().splitlines() if file.exists() else [""] * 8
+        file.write_text("\n".join([str(pid), *lines[1:]]))
+
+
+def postmaster_of(settings: Settings) -> psutil.Process:
+    return psutil.Process(int(settings.path("postgres", "postmaster.pid").read_text().split()[0]))
 
 
 @pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1, ""], ids=["ours", "free", "none"])
@@ -47,7 +58,7 @@ def test_a_killed_server_starts_again_though_another_program_has_its_pid(home: S
     with connect(home) as connection:
         connection.execute("create table kept (number integer)")
     assert embedded_server_is_running(home)
-    postmaster = psutil.Process(int(home.path("postgres", "postmaster.pid").read_text().split()[0]))
+    postmaster = postmaster_of(home)
     others = postmaster.children()
     os.kill(postmaster.pid, signal.SIGKILL)
     psutil.wait_procs([postmaster, *others], timeout=10)
@@ -55,3 +66,41 @@ def test_a_killed_server_starts_again_though_another_program_has_its_pid(home: S
     assert not embedded_server_is_running(home)
     with connect(home) as connection:
         assert connection.execute("select count(*) from kept").fetchone() == (0,)
+
+
+@pytest.mark.slow
+def test_a_killed_server_starts_again_though_nobody_took_note_of_its_end(home: Settings) -> None:
+    with connect(home):
+        postmaster = postmaster_of(home)
+    os.kill(postmaster.pid, signal.SIGKILL)
+    psutil.wait_procs([postmaster], timeout=10)
+    # a child that has ended stays as a zombie until its parent asks how
+    with subprocess.Popen([sys.executable, "-c", ""]) as ended:
+        while psutil.Process(ended.pid).status() != psutil.STATUS_ZOMBIE:
+            time.sleep(0.01)
+        name_process(home, ended.pid)
+        with connect(home) as connection:
+            assert connection.execute("select 1").fetchone() == (1,)
+
+
+@pytest.mark.slow
+def test_no_server_starts_beside_what_a_killed_one_left_running(
+    home: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "REMAINS_SECONDS", 1.0)
+    with connect(home) as connection:
+        backend = psutil.Process(connection.info.backend_pid)
+        postmaster = postmaster_of(home)
+        os.kill(backend.pid, signal.SIGSTOP)
+        os.kill(postmaster.pid, signal.SIGKILL)
+        psutil.wait_procs([postmaster], timeout=10)
+        with (
+            pytest.raises(ZhongtaiError, match=rf"was killed.*\b{backend.pid}\b"),
+            connect(home),
+        ):
+            pass
+        os.kill(backend.pid, signal.SIGCONT)
+        with connect(home) as other:
+            assert other.execute("select 1").fetchone() == (1,)
+        with pytest.raises(psycopg.OperationalError):
+            connection.execute("select 1")
