@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongtai.contracts import Contract
+from zhongtai.readers.ahead import produce_ahead
 from zhongtai.readers.bytestream import in_words
 from zhongtai.readers.foreignbook import ForeignBook
 from zhongtai.readers.grid import Grid, serial_texts
@@ -44,6 +45,7 @@ from zhongtai.readers.workbook import Workbook, check_workbook
 
 # Serials from 1954 to 2119: other numbers in a time column are no serials.
 _SERIALS = (20000.0, 80000.0)
+_GROUP_ROWS, _GROUP_BYTES = 32_768, 32 << 20
 _BLANK = f"^[{BLANK_CHARACTERS}\r\n]*$"
 
 
@@ -82,6 +84,9 @@ class SheetReader:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Good rows in file order, sheet after sheet; row numbers go on from sheet to sheet."""
+        return produce_ahead(_grouped(self._produce()))
+
+    def _produce(self) -> Iterator[pa.RecordBatch]:
         base = last = 0
         for sheet in self._sheets:
             with _damage_rejects():
@@ -196,6 +201,19 @@ class SheetReader:
         index = np.arange(len(texts))
         index[numbers[is_serial]] = len(texts) + np.arange(len(times))
         return pa.concat_arrays([texts, times]).take(int64_array(index))
+
+
+def _grouped(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """The same rows in fewer batches: each costs a statement, however few rows it has."""
+    group: list[pa.RecordBatch] = []
+    for batch in batches:
+        group.append(batch)
+        rows, size = sum(b.num_rows for b in group), sum(b.nbytes for b in group)
+        if rows >= _GROUP_ROWS or size >= _GROUP_BYTES:
+            yield pa.concat_batches(group)
+            group = []
+    if group:
+        yield pa.concat_batches(group)
 
 
 @contextmanager

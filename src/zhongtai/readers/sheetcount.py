@@ -22,7 +22,7 @@ from zhongtai.readers.header import (
 )
 from zhongtai.readers.records import FileRejected
 from zhongtai.readers.sheetxml import MAX_ROW_BYTES
-from zhongtai.readers.workbook import DAMAGE, check_workbook
+from zhongtai.readers.workbook import DAMAGE, check_workbook, read_member
 
 _BLOCK = 4 << 20
 # The header stands in the first block, whose rows are looked at one by one.
@@ -58,11 +58,11 @@ _VALUE = re.compile(rb"<(?:\w{1,40}+:)?v\b[^<>]*+>([^<]*+)</(?:\w{1,40}+:)?v>")
 # A row whose first filled cell holds a shared text or a number: its type and value.
 _FIRST_CELL = (
     rb"<row\b[^<>]*+>(?:<c\b[^<>]*+(?<=/)>)*+"
-    rb"<c\b(?:(?!t=)[^<>])*+(?:t=[\"'](s|n)[\"'][^<>]*+)?(?<!/)><v>([0-9.]++)</v>"
+    rb"<c\b[^<>t]*+(?:t(?!=)[^<>t]*+)*+(?:t=[\"'](s|n)[\"'][^<>]*+)?(?<!/)><v>([0-9.]++)</v>"
 )
 _ANYWHERE, _BEHIND_ZERO = re.compile(_FIRST_CELL), re.compile(rb"\0" + _FIRST_CELL)
 # How much of a row is looked at for its first filled cell before all of it is.
-_ROW_START = 160
+_ROW_START = 112
 _CLOSING = re.compile(rb"</(?:\w+:)?\Z")
 _CELL_TYPE = re.compile(rb"\bt=[\"'](\w+)[\"']")
 _ROW_NUMBER = re.compile(rb"\br=[\"'](\d+)[\"']")
@@ -172,18 +172,15 @@ def _visible_parts(archive: zipfile.ZipFile) -> list[str]:
 def _blocks(archive: zipfile.ZipFile, name: str, tag: bytes) -> Iterator[bytes]:
     """A member of the archive in blocks, each up to the end of an element `tag`."""
     rest = b""
-    size = min(_FIRST_BLOCK, _BLOCK)
-    with archive.open(name) as file:
-        while block := file.read(size):
-            size = _BLOCK
-            data = rest + block
-            if len(data) > MAX_ROW_BYTES + _BLOCK:
-                # the reader refuses what has such rows
-                return
-            end = _last_end(data, tag)
-            if end:
-                yield data[:end]
-            rest = data[end:]
+    for block in read_member(archive, name, min(_FIRST_BLOCK, _BLOCK), _BLOCK):
+        data = rest + block
+        if len(data) > MAX_ROW_BYTES + _BLOCK:
+            # the reader refuses what has such rows
+            return
+        end = _last_end(data, tag)
+        if end:
+            yield data[:end]
+        rest = data[end:]
     yield rest
 
 

@@ -19,6 +19,7 @@ from zhongtai.readers.encoding import is_utf8
 from zhongtai.readers.grid import Grid, cell_text, serial_texts
 from zhongtai.readers.records import FileRejected, int64_array, truth
 from zhongtai.readers.words import PADDING, number_runs, parse_digits
+from zhongtai.readers.workbook import read_member
 
 _BLOCK = 1 << 22
 # The first block is small: whoever looks for the header reads no more than that.
@@ -73,24 +74,22 @@ def read_xml_grids(
     Raises Unusual, at any grid, where the XML is not as the common writers write it, and
     FileRejected for rows that no table has.
     """
-    rest, last, size = b"", 0, _FIRST_BLOCK
+    rest, last = b"", 0
     shared = pa.concat_arrays([shared, _NOTHING])
-    with archive.open(part) as file:
-        while block := file.read(size):
-            size = _BLOCK
-            data = rest + block if rest else block
-            if not last:
-                refuse_entities(data)
-            cut = data.rfind(_ROW_END) + len(_ROW_END)
-            if cut < len(_ROW_END):
-                rest = data
-                if len(rest) > MAX_ROW_BYTES:
-                    raise FileRejected("too_large", f"row {last + 1} of a sheet has over 16 MiB")
-                continue
-            grid = _Scan(data[:cut], shared, styles, last).grid()
-            last = int(grid.numbers[-1])
-            yield grid
-            rest = data[cut:]
+    for block in read_member(archive, part, _FIRST_BLOCK, _BLOCK):
+        data = rest + block if rest else block
+        if not last:
+            refuse_entities(data)
+        cut = data.rfind(_ROW_END) + len(_ROW_END)
+        if cut < len(_ROW_END):
+            rest = data
+            if len(rest) > MAX_ROW_BYTES:
+                raise FileRejected("too_large", f"row {last + 1} of a sheet has over 16 MiB")
+            continue
+        grid = _Scan(data[:cut], shared, styles, last).grid()
+        last = int(grid.numbers[-1])
+        yield grid
+        rest = data[cut:]
     if b"<row" in rest.replace(b"<rowBreaks", b"") or b":row" in rest:
         raise Unusual
 

@@ -4,11 +4,14 @@ import re
 import struct
 import zipfile
 import zlib
+from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
 from zhongtai.printable import printable
+from zhongtai.readers.ahead import produce_ahead
 from zhongtai.readers.bytestream import in_words
 from zhongtai.readers.records import FileRejected
 
@@ -81,6 +84,17 @@ def check_workbook(path: Path) -> Workbook:
     except DAMAGE as error:
         raise FileRejected("unreadable", f"a damaged workbook ({in_words(error)})") from error
     return Workbook(path, "xlsx", is_1904=bool(_DATE_1904.search(text)))
+
+
+def read_member(archive: zipfile.ZipFile, name: str, first: int, size: int) -> Iterator[bytes]:
+    """The inflated bytes of a member: a first block, for whoever wants no more, then larger ones.
+
+    The larger ones are inflated ahead.
+    """
+    with archive.open(name) as file:
+        if block := file.read(first):
+            yield block
+            yield from produce_ahead(iter(partial(file.read, size), b""))
 
 
 def _check_binary(path: Path) -> Workbook:
