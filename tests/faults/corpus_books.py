@@ -187,6 +187,13 @@ def a_member_that_is_damaged_or_gone() -> Iterator[Bad]:
 
 
 @fault
+def an_encoding_that_nobody_knows() -> Iterator[Bad]:
+    for entity in BOOKS:
+        for member in ("xl/workbook.xml", "xl/styles.xml", "xl/_rels/workbook.xml.rels"):
+            yield Bad(entity, swap(book(entity), member, 'encoding="UTF-8"', 'encoding="XTF-8"'), 3)
+
+
+@fault
 def references_that_lead_nowhere() -> Iterator[Bad]:
     value = '<c r="A2" t="s"><v>'
 

@@ -1,7 +1,7 @@
 """The scan for personal values finds what a search one by one finds."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from byte_scan import occurring
@@ -9,6 +9,7 @@ from byte_scan import occurring
 TEXTS = st.text("ab李\0", min_size=4, max_size=12)
 
 
+@settings(deadline=None)
 @given(st.lists(TEXTS), st.lists(TEXTS), st.binary(max_size=3))
 def test_it_finds_what_a_search_one_by_one_finds(
     values: list[str], texts: list[str], between: bytes

@@ -246,7 +246,8 @@ def _head(grids: Iterator[Grid]) -> list[tuple[int, list[str]]]:
 def _open_sheets(book: Workbook) -> Iterator[_Found]:
     """Each worksheet: read from the XML where that is as usual, else by python-calamine."""
     if book.kind == "xlsx":
-        with suppress(Unusual, ParseError, ValueError, KeyError):
+        # encodings that nobody knows are a LookupError too
+        with suppress(Unusual, ParseError, ValueError, LookupError):
             return iter(_open_archive(book))
     return _open_foreign(book)
 
@@ -264,7 +265,7 @@ def _open_archive(book: Workbook) -> list[_Found]:
                 for grid in read_xml_grids(opened, sheets[position].member, shared, styles):
                     yield grid
                     last = int(grid.numbers[-1])
-        except (Unusual, ValueError, IndexError, KeyError):
+        except (Unusual, ValueError, LookupError):
             # references that lead nowhere, numbers that are none: the library decides
             yield from _skip_rows(ForeignBook(book.path).grids(sheets[position].name), last)
 

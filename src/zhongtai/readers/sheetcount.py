@@ -102,7 +102,7 @@ def count_sheets(contract: Contract, path: Path) -> int:
             return _count_binary(contract, path)
         with zipfile.ZipFile(path) as archive:
             return _count_parts(contract, archive)
-    except (FileRejected, *DAMAGE, KeyError, IndexError):
+    except (FileRejected, *DAMAGE, LookupError):
         return 0
 
 
