@@ -14,7 +14,7 @@ import psycopg
 
 from zhongtai.crash_points import reach
 from zhongtai.erasure.naming import ANYTHING
-from zhongtai.erasure.texts import list_words, list_words_of
+from zhongtai.erasure.texts import holds_any, list_words_of
 from zhongtai.ingest.rules import literal
 from zhongtai.ingest.workspace import open_workspace
 from zhongtai.settings import Settings
@@ -101,7 +101,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _is_named_in(duck: "DuckDBPyConnection", file: Path, sought: set[str]) -> bool:
     if file.suffix != ".parquet":
-        return not sought.isdisjoint(list_words(file))
+        return holds_any(file, sought)
     read = f"read_parquet({literal(str(file))})"
     cells = f"unpivot (select columns(*)::varchar from {read}) on columns(*)"  # noqa: S608
     found = duck.execute(

@@ -18,7 +18,7 @@ from zhongtai.erasure.leftovers import list_sought
 from zhongtai.erasure.matching import wanted_rows_sql
 from zhongtai.erasure.naming import ANYTHING, list_namings, tokens_sql
 from zhongtai.erasure.raw import mark_named
-from zhongtai.erasure.texts import list_words
+from zhongtai.erasure.texts import holds_any
 from zhongtai.ingest.parts import Lake, part_schema, place_file
 from zhongtai.ingest.rules import literal, quoted
 from zhongtai.ingest.setaside import json_path, read_rows, rows_file, whole_file
@@ -98,7 +98,7 @@ class Quarantine:
                 yield delivery
 
     def _is_named_in(self, file: Path) -> bool:
-        return not list_sought(self.duck).isdisjoint(list_words(file))
+        return holds_any(file, list_sought(self.duck))
 
     def _take_out(self, delivery: "SetAside", lines: pa.Array) -> None:
         file = rows_file(self.settings, delivery.source, delivery.entity, delivery.sha256)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable
 from typing import TYPE_CHECKING
 
+import psycopg
 import pyarrow as pa
 
 if TYPE_CHECKING:
@@ -16,6 +17,12 @@ _RECORDS = (
 )
 HISTORY = ("fct_identity_changes", "changes")
 _NAMES_OF_MEMBERS = "dim_member_names"
+_WRITTEN = {
+    "erased_records": ("source", "entity", "record_key"),
+    "erased_ids": ("one_id",),
+    "erased_values": ("kind", "value"),
+    "erased_codes": ("member_code",),
+}
 
 
 def write_erased(duck: "DuckDBPyConnection", values: pa.Table, one_ids: Iterable[str]) -> None:
@@ -45,8 +52,25 @@ def write_ids(duck: "DuckDBPyConnection", record_map: str) -> None:
     )
 
 
+def copy_erased(connection: psycopg.Connection, duck: "DuckDBPyConnection") -> None:
+    """The same temp tables in PostgreSQL, for the transaction that `connection` is in."""
+    for table, columns in _WRITTEN.items():
+        listed = ", ".join(columns)
+        found = duck.execute(f"select distinct {listed} from {table}").to_arrow_table()  # noqa: S608
+        kinds = ", ".join(f"{column} text" for column in columns)
+        connection.execute(f"create temp table {table} ({kinds}) on commit drop".encode())
+        arrays = ", ".join("%s::text[]" for _ in columns)
+        connection.execute(
+            f"insert into {table} select * from unnest({arrays})".encode(),  # noqa: S608
+            [found[column].to_pylist() for column in columns],
+        )
+
+
 def erased_condition(table: str, columns: Collection[str]) -> str | None:
-    """SQL that is true for the rows of a table that go; None where no row can."""
+    """SQL that is true for the rows of a table that go; None where no row can.
+
+    DuckDB and PostgreSQL read it alike, given what `write_erased` and `write_ids` write.
+    """
     if table in HISTORY:
         return None
     found = [
@@ -55,11 +79,11 @@ def erased_condition(table: str, columns: Collection[str]) -> str | None:
         if column in columns
     ]
     found += [
-        f"coalesce(({', '.join(names)}) in (select (source, entity, record_key)"  # noqa: S608
+        f"coalesce(({', '.join(names)}) in (select source, entity, record_key"  # noqa: S608
         " from erased_records), false)"
         for names in _RECORDS
         if set(names) <= set(columns)
     ]
     if table == _NAMES_OF_MEMBERS:
-        found.append("member_code in (select member_code from erased_codes)")
+        found.append("coalesce(member_code in (select member_code from erased_codes), false)")
     return " or ".join(found) or None

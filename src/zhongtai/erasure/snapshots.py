@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from zhongtai.crash_points import reach
+from zhongtai.erasure.partitions import Taken, leave_rest, replace_part
 from zhongtai.erasure.selection import erased_condition, write_ids
 from zhongtai.publish import duckdb_store, encryption, folders, parquet_store, postgres_store
 from zhongtai.publish.content import (
@@ -60,17 +61,18 @@ class Snapshots:
 
     def erase(self, snapshot_id: str) -> int:
         """Take the rows out of every store; returns how many. May be repeated."""
-        gone = self._rewrite_duckdb(snapshot_id)
+        taken = self._rewrite_duckdb(snapshot_id)
         with duckdb_store.open_staged(self.settings, snapshot_id, staged=False) as engine:
-            tables = _read_tables(engine)
-            hashes = {t.name: duckdb_hash(engine, t, f"{STORE}.main.{t.name}") for t in tables}
-            self._follow_postgres(engine, snapshot_id, tables, hashes)
-            self._follow_parquet(engine, snapshot_id, tables, hashes)
-        if gone:
+            tables = _read_tables(engine, STORE)
+            rows = {table.name: _count(engine, table) for table in tables}
+            left = Left(engine, rows, taken)
+            self._follow_postgres(left, snapshot_id, tables)
+            self._follow_parquet(left, snapshot_id, tables)
+        if taken:
             drop_bitmaps(self.settings, snapshot_id)
         if snapshot_id == postgres_store.current_snapshot(self.connection):
             ready_bitmaps(self.settings, snapshot_id)
-        return gone
+        return sum(one.hash.rows for one in taken.values())
 
     def _file(self, snapshot_id: str) -> Path:
         return duckdb_store.snapshot_file(self.settings, STORE, snapshot_id)
@@ -80,14 +82,15 @@ class Snapshots:
         row = self.duck.execute(query).fetchone()
         return int(row[0]) if row else 0
 
-    def _rewrite_duckdb(self, snapshot_id: str) -> int:
+    def _rewrite_duckdb(self, snapshot_id: str) -> dict[str, Taken]:
+        """Take the rows out of the DuckDB file; returns what was taken, by table."""
         file = self._file(snapshot_id)
         staged = file.with_name(f"{_LEFT}{file.name}")
         staged.unlink(missing_ok=True)
         with _attached(self.duck, self.settings, file) as conditions:
-            gone = {t: rows for t, c in conditions.items() if (rows := self._count_rows(t, c))}
-            if not gone:
-                return 0
+            taken = self._find_taken(conditions)
+            if not taken:
+                return {}
             encryption.create(self.duck, self.settings, STORE, staged, "remaining")
             try:
                 staged.chmod(0o600)
@@ -103,7 +106,17 @@ class Snapshots:
         staged.replace(file)
         folders.sync(file.parent)
         reach("erase.snapshot_replaced")
-        return sum(gone.values())
+        return taken
+
+    def _find_taken(self, conditions: dict[str, str]) -> dict[str, Taken]:
+        """The rows that go, by table, where there are any."""
+        found = {}
+        for table in _read_tables(self.duck, "kept"):
+            if table.name in conditions:
+                condition = conditions[table.name]
+                rows = f"(select * from kept.main.{quoted(table.name)} where {condition})"  # noqa: S608
+                found[table.name] = Taken(condition, duckdb_hash(self.duck, table, rows))
+        return {name: taken for name, taken in found.items() if taken.hash.rows}
 
     def _copy_left(self, conditions: dict[str, str]) -> None:
         duck = self.duck
@@ -125,32 +138,28 @@ class Snapshots:
                 duck.execute(f"comment on {what} is {literal(comment)}")
 
     def _follow_postgres(
-        self,
-        engine: "DuckDBPyConnection",
-        snapshot_id: str,
-        tables: list[PublishedTable],
-        hashes: dict[str, TableHash],
+        self, left: "Left", snapshot_id: str, tables: list[PublishedTable]
     ) -> None:
-        rows: dict[str, int] = dict(
-            self.connection.execute(
-                "select table_name, rows from publication.parts"
+        held = {
+            table: TableHash(rows, content_hash)
+            for table, rows, content_hash in self.connection.execute(
+                "select table_name, rows, content_hash from publication.parts"
                 " where store = %s and snapshot_id = %s",
                 [STORE, snapshot_id],
             ).fetchall()
-        )
+        }
         for table in tables:
-            if table.name in rows and rows[table.name] != hashes[table.name].rows:
-                postgres_store.replace_part(
-                    self.connection, engine, table, snapshot_id, hashes[table.name]
-                )
+            known = held.get(table.name)
+            if known is None or known.rows == left.rows[table.name]:
+                continue
+            rest = left.subtract(table, known)
+            if rest is None or not leave_rest(
+                self.connection, self.duck, table, snapshot_id, left.taken[table.name], rest
+            ):
+                expected = left.hash(table)
+                replace_part(self.connection, left.engine, table, snapshot_id, expected)
 
-    def _follow_parquet(
-        self,
-        engine: "DuckDBPyConnection",
-        snapshot_id: str,
-        tables: list[PublishedTable],
-        hashes: dict[str, TableHash],
-    ) -> None:
+    def _follow_parquet(self, left: "Left", snapshot_id: str, tables: list[PublishedTable]) -> None:
         folder = folders.store_folder(self.settings, "parquet") / snapshot_id
         file = folder / parquet_store.MANIFEST
         if not file.exists():
@@ -159,10 +168,12 @@ class Snapshots:
         by_name = {table.name: table for table in tables}
         changed = False
         for entry in manifest["tables"]:
-            found = hashes.get(entry["table"]) if entry["store"] == STORE else None
-            if found and found.rows != entry["rows"]:
-                options = encryption.parquet_options(engine, self.settings, STORE)
-                _rewrite_parquet(engine, by_name[entry["table"]], folder / entry["path"], options)
+            table = by_name.get(entry["table"]) if entry["store"] == STORE else None
+            if table and left.rows[table.name] != entry["rows"]:
+                known = TableHash(entry["rows"], entry["content_hash"])
+                found = left.subtract(table, known) or left.hash(table)
+                options = encryption.parquet_options(left.engine, self.settings, STORE)
+                _rewrite_parquet(left.engine, table, folder / entry["path"], options)
                 entry.update(_describe(folder / entry["path"], found))
                 changed = True
         if changed:
@@ -211,16 +222,44 @@ def _attached(
         duck.execute("detach kept")
 
 
-def _read_tables(engine: "DuckDBPyConnection") -> list[PublishedTable]:
-    """The tables of persons as they stand in the attached file, without what publishing adds."""
+@dataclass(frozen=True)
+class Left:
+    """What is left in the DuckDB file of a snapshot, which `engine` has attached.
+
+    `rows` and `taken` are by table; of a table that an earlier try rewrote `taken` knows nothing.
+    """
+
+    engine: "DuckDBPyConnection"
+    rows: dict[str, int]
+    taken: dict[str, Taken]
+
+    def hash(self, table: PublishedTable) -> TableHash:
+        """The hash of what is left, of every row."""
+        return duckdb_hash(self.engine, table, f"{STORE}.main.{quoted(table.name)}")
+
+    def subtract(self, table: PublishedTable, known: TableHash) -> TableHash | None:
+        """What is left of `known` without what was taken, where that is all the difference."""
+        taken = self.taken.get(table.name)
+        rows = self.rows[table.name]
+        return known.without(taken.hash) if taken and known.rows - taken.hash.rows == rows else None
+
+
+def _read_tables(engine: "DuckDBPyConnection", catalog: str) -> list[PublishedTable]:
+    """The tables of persons as they stand in an attached file, without what publishing adds."""
     columns: dict[str, list[PublishedColumn]] = {}
     for table, name, kind in engine.execute(
         "select table_name, column_name, data_type from duckdb_columns()"
         " where database_name = ? and column_name <> 'snapshot_id' order by column_index",
-        [STORE],
+        [catalog],
     ).fetchall():
         columns.setdefault(table, []).append(PublishedColumn(name, kind, ""))
     return [PublishedTable(STORE, name, "", tuple(found)) for name, found in columns.items()]
+
+
+def _count(engine: "DuckDBPyConnection", table: PublishedTable) -> int:
+    query = f"select count(*) from {STORE}.main.{quoted(table.name)}"  # noqa: S608
+    row = engine.execute(query).fetchone()
+    return int(row[0]) if row else 0
 
 
 def _rewrite_parquet(

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from zhongtai.crash_points import reach
+from zhongtai.erasure.selection import copy_erased
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -40,28 +41,8 @@ def erase_statements(connection: psycopg.Connection, duck: "DuckDBPyConnection")
 
 
 def _delete(connection: psycopg.Connection, duck: "DuckDBPyConnection") -> tuple[int, int]:
-    _copy(connection, duck, "erased_records", ("source", "entity", "record_key"))
-    _copy(connection, duck, "erased_ids", ("one_id",))
-    _copy(connection, duck, "erased_values", ("kind", "value"))
+    copy_erased(connection, duck)
     connection.execute("set local zhongtai.erasing = 'on'")
     decisions = connection.execute(f"delete from {_DECISIONS}".encode()).rowcount  # noqa: S608
     tags = connection.execute(f"delete from {_TAGS}".encode()).rowcount  # noqa: S608
     return decisions, tags
-
-
-def _copy(
-    connection: psycopg.Connection,
-    duck: "DuckDBPyConnection",
-    table: str,
-    columns: tuple[str, ...],
-) -> None:
-    """A temp table of DuckDB as one of PostgreSQL, for this transaction."""
-    listed = ", ".join(columns)
-    found = duck.execute(f"select distinct {listed} from {table}").to_arrow_table()  # noqa: S608
-    kinds = ", ".join(f"{column} text" for column in columns)
-    connection.execute(f"create temp table {table} ({kinds}) on commit drop".encode())
-    arrays = ", ".join("%s::text[]" for _ in columns)
-    connection.execute(
-        f"insert into {table} select * from unnest({arrays})".encode(),  # noqa: S608
-        [found[column].to_pylist() for column in columns],
-    )

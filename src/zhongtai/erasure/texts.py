@@ -5,15 +5,19 @@ import gzip
 import re
 import zipfile
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Collection, Iterator
 from pathlib import Path
 from typing import IO, cast
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 _BLOCK = 4 << 20
 # The end of a block is read again with the next: a value may lie across.
 _OVERLAP = 256
 _WORD = re.compile(r"[0-9A-Za-z_.@+-]{6,}")
 _MOBILE = re.compile(r"(?:0|86|0086|086)?(1[3-9][0-9]{9})")
+_WIDE = re.compile("[\uff01-\uff5e]")
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _ENCODINGS = ("utf-8", "gb18030", "utf-16-le", "utf-16-be")
 # What a packed file may grow to: beyond that it is a bomb, and no source made it.
@@ -44,6 +48,42 @@ def _is_utf8(file: Path) -> bool:
             if b"\0" in block:
                 return False
     return True
+
+
+def holds_any(file: Path, values: Collection[str]) -> bool:
+    """Whether one of the values is a word of a file, in any spelling.
+
+    Texts are large and hardly any holds one: words are only listed of those that may.
+    """
+    if not values:
+        return False
+    may_hold = _matcher(values)
+    return any(
+        may_hold(text) and not list_words_of(text).isdisjoint(values) for text in read_texts(file)
+    )
+
+
+def _matcher(values: Collection[str]) -> Callable[[str], bool]:
+    """Whether a text holds the letters and digits of one of the values, wherever."""
+    pattern = "|".join(sorted(re.escape(_strip(value)) for value in values))
+
+    def may_hold(text: str) -> bool:
+        stripped = pa.array([_strip(text)], pa.large_string())
+        return bool(pc.match_substring_regex(stripped, pattern, ignore_case=True)[0].as_py())
+
+    try:
+        may_hold("")
+    except pa.ArrowInvalid:
+        # more values than one pattern may have
+        return lambda _: True
+    return may_hold
+
+
+def _strip(text: str) -> str:
+    """Without what a spelling of a value may hold besides it: width, signs between digits."""
+    if not text.isascii() and _WIDE.search(text):
+        text = text.translate(_NARROW)
+    return text.replace("-", "").replace("+", "").replace(".", "")
 
 
 def list_words(file: Path) -> set[str]:

@@ -163,6 +163,11 @@ class TableHash:
     copy_hash: str = ""
     exact_hash: str = ""
 
+    def without(self, gone: "TableHash") -> "TableHash":
+        """Rows and content of what is left when rows are taken out: hashes are sums."""
+        left = int(self.content_hash, 16) - int(gone.content_hash, 16)
+        return TableHash(self.rows - gone.rows, _hexadecimal(left))
+
 
 def quoted(name: str) -> str:
     """An SQL identifier, for DuckDB and PostgreSQL alike."""

@@ -131,15 +131,15 @@ def _load_part(
 ) -> None:
     snapshot_id, expected = candidate.snapshot_id, candidate.tables[table.label]
     schema, name = data_schema(table.store), part_name(table, snapshot_id)
-    _fill_part(connection, engine, table, (snapshot_id, name), expected)
-    connection.execute(_attach(schema, table.name, name, snapshot_id))
+    fill_part(connection, engine, table, (snapshot_id, name), expected)
+    connection.execute(attach_part(schema, table.name, name, snapshot_id))
     connection.execute(
         "insert into publication.parts values (%s, %s, %s, %s, %s, %s)",
         [snapshot_id, table.store, table.name, name, expected.rows, expected.content_hash],
     )
 
 
-def _fill_part(
+def fill_part(
     connection: psycopg.Connection,
     engine: "DuckDBPyConnection",
     table: PublishedTable,
@@ -150,6 +150,26 @@ def _fill_part(
 
     Raises ZhongtaiError where it does not hold what was sent.
     """
+    part = create_part(connection, table, part_of)
+    reach("publish.part_created")
+    _copy(connection, engine, table, part)
+    reach("publish.part_copied")
+    rows, total = hash_rows(
+        connection, table, f"{quoted(data_schema(table.store))}.{quoted(part_of[1])}"
+    )
+    if not is_copy(expected, rows, total):
+        raise ZhongtaiError(
+            f"{table.label}: PostgreSQL holds {rows} rows, or other values, where"
+            f" {expected.rows} rows were sent",
+            hint="nothing was published; run `zhongtai publish` again",
+        )
+    finish_part(connection, table, part)
+
+
+def create_part(
+    connection: psycopg.Connection, table: PublishedTable, part_of: tuple[str, str]
+) -> sql.Identifier:
+    """An empty table (of a snapshot, by name) that can be attached without a scan."""
     snapshot_id, name = part_of
     schema = data_schema(table.store)
     parent, part = sql.Identifier(schema, table.name), sql.Identifier(schema, name)
@@ -161,68 +181,31 @@ def _fill_part(
             part, key, value, key, value
         )
     )
-    reach("publish.part_created")
-    _copy(connection, engine, table, part)
-    reach("publish.part_copied")
-    row = connection.execute(
-        postgres_hash_query(table, f"{quoted(schema)}.{quoted(name)}").encode()
-    ).fetchone()
+    return part
+
+
+def hash_rows(
+    connection: psycopg.Connection, table: PublishedTable, relation: str
+) -> tuple[int, int]:
+    """Rows and sum of `relation` (SQL), for `is_copy`."""
+    row = connection.execute(postgres_hash_query(table, relation).encode()).fetchone()
     assert row is not None  # noqa: S101  # an aggregate without group by has one row
-    if not is_copy(expected, *row):
-        raise ZhongtaiError(
-            f"{table.label}: PostgreSQL holds {row[0]} rows, or other values, where"
-            f" {expected.rows} rows were sent",
-            hint="nothing was published; run `zhongtai publish` again",
-        )
+    return int(row[0]), int(row[1])
+
+
+def finish_part(
+    connection: psycopg.Connection, table: PublishedTable, part: sql.Identifier
+) -> None:
+    """Index a filled table, and let the planner know it."""
     _index(connection, table, part)
     connection.execute(sql.SQL("analyze {}").format(part))
 
 
-def _attach(schema: str, table: str, part: str, snapshot_id: str) -> sql.Composed:
+def attach_part(schema: str, table: str, part: str, snapshot_id: str) -> sql.Composed:
+    """The statement that attaches a table to those of a snapshot."""
     return sql.SQL("alter table {} attach partition {} for values in ({})").format(
         sql.Identifier(schema, table), sql.Identifier(schema, part), sql.Literal(snapshot_id)
     )
-
-
-def replace_part(
-    connection: psycopg.Connection,
-    engine: "DuckDBPyConnection",
-    table: PublishedTable,
-    snapshot_id: str,
-    expected: TableHash,
-) -> None:
-    """Give a snapshot another partition of a table, with what stands in the attached DuckDB files.
-
-    Readers see the old one or the new one; the old one is dropped. `connection` autocommits.
-    """
-    schema = data_schema(table.store)
-    row = connection.execute(
-        "select part_name from publication.parts"
-        " where store = %s and snapshot_id = %s and table_name = %s",
-        [table.store, snapshot_id, table.name],
-    ).fetchone()
-    assert row is not None  # noqa: S101  # the caller read it there
-    old = str(row[0])
-    new = f"{table.name[:40]}__{hashlib.sha256(old.encode()).hexdigest()[:16]}"
-    with connection.transaction():
-        # what a crash left behind
-        connection.execute(sql.SQL("drop table if exists {}").format(sql.Identifier(schema, new)))
-        _fill_part(connection, engine, table, (snapshot_id, new), expected)
-    reach("erase.part_filled")
-
-    def swap() -> None:
-        parent, part = sql.Identifier(schema, table.name), sql.Identifier(schema, old)
-        connection.execute(sql.SQL("alter table {} detach partition {}").format(parent, part))
-        connection.execute(_attach(schema, table.name, new, snapshot_id))
-        connection.execute(sql.SQL("drop table {}").format(part))
-        connection.execute(
-            "update publication.parts set part_name = %s, rows = %s, content_hash = %s"
-            " where store = %s and part_name = %s",
-            [new, expected.rows, expected.content_hash, table.store, old],
-        )
-
-    retry_locked(connection, swap, f"replacing a partition of {table.label}")
-    reach("erase.part_swapped")
 
 
 def _copy(
