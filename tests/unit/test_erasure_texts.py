@@ -20,6 +20,7 @@ def test_a_packed_file_that_breaks_off_is_searched_up_to_there(tmp_path: Path, l
     assert holds_any(file, {VALUE})
 
 
+@pytest.mark.parametrize("lines", [0, 5000])
 @pytest.mark.parametrize("encoding", ["utf-8", "gb18030", "utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize(
     ("told", "value"),
@@ -34,10 +35,11 @@ def test_a_packed_file_that_breaks_off_is_searched_up_to_there(tmp_path: Path, l
     ],
 )  # fmt: skip
 def test_a_text_holds_what_is_a_word_of_it(
-    tmp_path: Path, encoding: str, told: str, value: str | None
+    tmp_path: Path, lines: int, encoding: str, told: str, value: str | None
 ) -> None:
     file = tmp_path / "file.csv"
-    file.write_bytes(f"姓名,电话\r\n王,{told}\r\n".encode(encoding))
+    text = "姓名,电话\r\n" + "李,13911110000\r\n" * lines + f"王,{told}\r\n"
+    file.write_bytes(text.encode(encoding))
     sought = {"13611110001", VALUE, "a7@example.com"}
     assert list_words(file) & sought == ({value} if value else set())
     assert holds_any(file, sought) == bool(value)
@@ -47,7 +49,7 @@ def test_a_text_holds_what_is_a_word_of_it(
 
 def test_more_values_than_one_pattern_may_have_are_found(tmp_path: Path) -> None:
     file = tmp_path / "file.csv"
-    file.write_text(f"a,{VALUE},b\n")
+    file.write_text(f"a,{VALUE},b\n" * 5000)
     many = {hashlib.sha256(b"%d" % number).hexdigest() for number in range(20_000)}
     assert not holds_any(file, many)
     assert holds_any(file, many | {VALUE})

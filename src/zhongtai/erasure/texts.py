@@ -20,6 +20,8 @@ _MOBILE = re.compile(r"(?:0|86|0086|086)?(1[3-9][0-9]{9})")
 _WIDE = re.compile("[\uff01-\uff5e]")
 _NARROW = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)}
 _ENCODINGS = ("utf-8", "gb18030", "utf-16-le", "utf-16-be")
+# Of such texts the words are sooner listed than a pattern is made.
+_SMALL = 32 << 10
 # What a packed file may grow to: beyond that it is a bomb, and no source made it.
 _MOST_UNPACKED = 2 << 30
 
@@ -68,11 +70,13 @@ def _matcher(values: Collection[str]) -> Callable[[str], bool]:
     pattern = "|".join(sorted(re.escape(_strip(value)) for value in values))
 
     def may_hold(text: str) -> bool:
+        if len(text) < _SMALL:
+            return True
         stripped = pa.array([_strip(text)], pa.large_string())
         return bool(pc.match_substring_regex(stripped, pattern, ignore_case=True)[0].as_py())
 
     try:
-        may_hold("")
+        may_hold(" " * _SMALL)
     except pa.ArrowInvalid:
         # more values than one pattern may have
         return lambda _: True
