@@ -2,6 +2,7 @@
 
 The DuckDB file of a snapshot goes first; the other stores then follow what stands in it, so a
 crash in between leaves them to be brought in line. Readers never wait, and see no other change.
+The hash of what is left is the difference of two sums; after a crash it is worked out anew.
 """
 
 import hashlib
