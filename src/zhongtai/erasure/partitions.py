@@ -41,6 +41,7 @@ def replace_part(
     with connection.transaction():
         _drop(connection, table, new)
         postgres_store.fill_part(connection, engine, table, (snapshot_id, new), expected)
+    reach("erase.part_filled")
     _swap(connection, table, snapshot_id, (old, new), expected)
 
 
@@ -77,6 +78,7 @@ def leave_rest(  # noqa: PLR0913, PLR0917  # what is taken from where, and what 
         postgres_store.finish_part(connection, table, part)
         is_left = True
     if is_left:
+        reach("erase.part_left")
         _swap(connection, table, snapshot_id, (old, new), left)
     return is_left
 
@@ -109,7 +111,6 @@ def _swap(
     expected: TableHash,
 ) -> None:
     """Attach the new partition in place of the old one, which is dropped."""
-    reach("erase.part_filled")
     old, new = names
     schema = data_schema(table.store)
 
