@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-# the small worlds of the unit tests serve here as well, in any order of collection
-sys.path.append(str(Path(__file__).parents[1] / "unit"))
+# the small worlds of other tests serve here as well, in any order of collection
+sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("unit", "end_to_end")]
 
 from fault_models import make_models
 from fault_processes import Zygote, start_zygote

@@ -1,0 +1,94 @@
+"""`kill -9` of Airflow's components, of running tasks and of PostgreSQL while files arrive.
+
+Whoever supervises the processes (here the test) starts again what is gone; nobody does more.
+"""
+
+import os
+import random
+import shutil
+import signal
+import tempfile
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
+from pathlib import Path
+
+import duckdb
+import pytest
+from fault_services import find_victim, restart
+from soak_files import compare, deliver_all
+from truth_cases import Home, content_hashes, content_of, tell_differences, temporary_home
+
+from zhongtai.contracts import Contracts
+from zhongtai.service import start_services, stop_services
+from zhongtai.settings import Settings, load_settings
+
+from arrival_cases import wait_for
+from compose_stack import free_port
+
+SEED = int(os.environ.get("ZHONGTAI_KILLS_SEED") or 1)
+# the triggerer dies in test_events.py too; a task is killed twice, in whatever step it is
+VICTIMS = ("scheduler", "task", "postgres", "triggerer", "api-server", "dag-processor", "task")
+FILES = 40
+PATIENCE_SECONDS = 900
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(0)]
+
+
+@pytest.fixture
+def platform() -> Iterator[Settings]:
+    """A home with a running Airflow, stopped and removed at the end."""
+    home = Path(tempfile.mkdtemp(prefix="zt-kill-", dir="/tmp"))
+    settings = load_settings(
+        home=home, airflow_port=free_port(), stable_seconds=1, sweep_minutes=1, memory_limit="2GB"
+    )
+    try:
+        start_services(settings, say=lambda _: None)
+        yield settings
+    finally:
+        stop_services(settings)
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def published_files(settings: Settings) -> int:
+    """How many files the current snapshot tells of."""
+    current = settings.path("published", "metrics", "current.duckdb")
+    if not current.exists():
+        return 0
+    with duckdb.connect(str(current.resolve()), read_only=True) as snapshot:
+        return int(snapshot.execute("select count(*) from meta_ledger").fetchall()[0][0])
+
+
+def test_whatever_is_killed_while_files_arrive_all_are_published_as_if_nothing_had_been(
+    platform: Settings, contracts: Contracts, *, is_full: bool
+) -> None:
+    drawn = random.Random(SEED)  # noqa: S311  # moments, not secrets
+    rounds = 4 if is_full else 1
+    victims = [name for _ in range(rounds) for name in drawn.sample(VICTIMS, len(VICTIMS))]
+    files, killed = FILES * rounds, []
+    with ThreadPoolExecutor(1) as shore:
+        delivery = shore.submit(deliver_all, platform, contracts, files, 0.4 * len(victims))
+        for name in victims:
+            time.sleep(drawn.uniform(0, 10))
+            process = find_victim(platform, name, drawn)
+            os.kill(process.pid, signal.SIGKILL)
+            killed.append(name)
+            time.sleep(drawn.uniform(0, 5))
+            restart(platform)
+        expected = delivery.result()
+    print("", f"killed, seed {SEED}: {', '.join(killed)}", sep="\n")  # noqa: T201
+    wait_for(lambda: published_files(platform) == files, f"{files} files", PATIENCE_SECONDS)
+    assert compare(platform, expected) == []
+    home = Home(platform.home)
+    (snapshot,) = home.snapshots()
+    with home.open() as connection:
+        ((as_of,),) = connection.execute(
+            f"select as_of from metrics.meta_snapshots where snapshot_id = '{snapshot}'"
+        ).fetchall()
+    with temporary_home() as other:
+        moment = as_of.replace(tzinfo=UTC).isoformat()
+        done = other.run_all(Path(platform.landing_url), moment)
+        assert done.returncode == 0, done.stdout + done.stderr
+        left, right = content_of(home), content_of(other)
+    assert content_hashes(left) == content_hashes(right), tell_differences(left, right)
