@@ -1,6 +1,8 @@
 """The processes of a running platform that a test may kill, and who starts them again."""
 
+import os
 import random
+import signal
 import time
 
 import psutil
@@ -15,8 +17,18 @@ _ATTEMPTS = 5
 _TASK_PATIENCE_SECONDS = 240
 
 
-def find_victim(settings: Settings, name: str, drawn: random.Random) -> psutil.Process:
-    """The process of a component, the server of PostgreSQL, or any process of a running task."""
+def kill(settings: Settings, name: str, drawn: random.Random) -> None:
+    """Kill a component, the server of PostgreSQL, or any process of a running task."""
+    while True:
+        try:
+            os.kill(_find_victim(settings, name, drawn).pid, signal.SIGKILL)
+        except ProcessLookupError:
+            # a task that ended by itself just then: another one
+            continue
+        return
+
+
+def _find_victim(settings: Settings, name: str, drawn: random.Random) -> psutil.Process:
     if name == "postgres":
         pid = settings.path("postgres", "postmaster.pid").read_text().split("\n", 1)[0]
         return psutil.Process(int(pid))
