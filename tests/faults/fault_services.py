@@ -3,14 +3,19 @@
 import os
 import random
 import signal
+import threading
 import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import psutil
 import psycopg
 
+from zhongtai.database import embedded_server_is_running
 from zhongtai.errors import ZhongtaiError
 from zhongtai.service import start_services
-from zhongtai.service.processes import load_services
+from zhongtai.service.processes import COMPONENTS, load_services
 from zhongtai.settings import Settings
 
 _ATTEMPTS = 5
@@ -23,7 +28,8 @@ def kill(settings: Settings, name: str, drawn: random.Random) -> None:
         try:
             os.kill(_find_victim(settings, name, drawn).pid, signal.SIGKILL)
         except ProcessLookupError:
-            # a task that ended by itself just then: another one
+            # it ended by itself just then, or is on its way up
+            time.sleep(0.2)
             continue
         return
 
@@ -35,8 +41,10 @@ def _find_victim(settings: Settings, name: str, drawn: random.Random) -> psutil.
     if name == "task":
         return drawn.choice(_wait_for_tasks(settings))
     services = load_services(settings)
-    assert services is not None
-    return services.running()[name]
+    running = services.running() if services else {}
+    if name not in running:
+        raise ProcessLookupError(f"{name} is just being started again")
+    return running[name]
 
 
 def _wait_for_tasks(settings: Settings) -> list[psutil.Process]:
@@ -54,13 +62,38 @@ def _wait_for_tasks(settings: Settings) -> list[psutil.Process]:
     raise AssertionError(f"no task ran within {_TASK_PATIENCE_SECONDS} s")
 
 
-def restart(settings: Settings) -> None:
-    """Start what is gone, again and again, as a supervisor does whose child ends while starting."""
-    for attempt in range(_ATTEMPTS):
+@contextmanager
+def supervised(settings: Settings) -> Iterator[None]:
+    """While this lasts, whatever is gone is started again soon, as a supervisor of services does.
+
+    Raises what starting raised last where it failed too often in a row.
+    """
+    stopped = threading.Event()
+
+    def supervise() -> None:
+        failures = 0
+        while not stopped.wait(1):
+            if _is_whole(settings):
+                continue
+            try:
+                start_services(settings, say=lambda _: None)
+                failures = 0
+            except (ZhongtaiError, psycopg.OperationalError):
+                # a child that ends while it starts is started again
+                failures += 1
+                if failures == _ATTEMPTS:
+                    raise
+
+    with ThreadPoolExecutor(1) as supervisor:
+        watch = supervisor.submit(supervise)
         try:
-            start_services(settings, say=lambda _: None)
-        except (ZhongtaiError, psycopg.OperationalError):
-            if attempt == _ATTEMPTS - 1:
-                raise
-        else:
-            return
+            yield
+        finally:
+            stopped.set()
+        watch.result()
+
+
+def _is_whole(settings: Settings) -> bool:
+    services = load_services(settings)
+    is_running = services is not None and set(services.running()) == set(COMPONENTS)
+    return is_running and embedded_server_is_running(settings)

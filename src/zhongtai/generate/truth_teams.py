@@ -87,7 +87,7 @@ select month, staff as staff_id, coalesce(deals, 0) as deals,
     coalesce(nps_den, 0) as nps_den, coalesce(content_posts, 0) as content_posts,
     coalesce(training_completion_num, 0) as training_completion_num,
     coalesce(training_completion_den, 0) as training_completion_den,
-    round(peer_score, 6) as peer_score
+    peer_score
 from deals full join answered using (month, staff) full join posted using (month, staff)
 full join reviewed using (month, staff) full join trained using (month, staff) order by all
 """  # noqa: S608 - constants
