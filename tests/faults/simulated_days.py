@@ -62,7 +62,7 @@ class Simulation:
             for name, contract in self.catalogue(frozenset()).items()
         }
         self.world = World(self.seed, headers)
-        self.ledger = Ledger(COMPLETION, IMMUTABLE)
+        self.ledger = Ledger(COMPLETION, IMMUTABLE, self.product.settings.archive)
         self.shore = Shore(Path(self.product.settings.landing_url), self.ledger)
         self.published = self.publication and Published(
             self.seed, self.publication, self.world, self.ledger

@@ -112,6 +112,7 @@ class Ledger:
 
     completion: Mapping[str, str]
     immutable: frozenset[str]
+    archives: bool = False
     files: dict[str, File] = field(default_factory=dict)
     done: dict[str, datetime] = field(default_factory=dict)
     manifests: dict[str, list[Manifest]] = field(default_factory=dict)
@@ -134,6 +135,8 @@ class Ledger:
                 for file, marker, exported in complete:
                     if not self._is_known(file, marker):
                         self._record(file, marker, exported, as_of, rules)
+                if self.archives:
+                    self._archive(found)
         self._remove_named()
 
     def replay(self, as_of: datetime, rules: Rules) -> None:
@@ -193,6 +196,14 @@ class Ledger:
             and (entry.status != "quarantined" or entry.marker == marker)
             for entry in self.entries
         )
+
+    def _archive(self, files: list[File]) -> None:
+        """What loads or repeats goes, and what marked it: another file needs another marker."""
+        settled = {e.file.sight for e in self.entries if e.status in ("loaded", "duplicate")}
+        for file in files:
+            if file.sight in settled:
+                self.files.pop(file.label)
+                self.done.pop(file.label, None)
 
     def _record(
         self, file: File, marker: object, exported: datetime | None, as_of: datetime, rules: Rules

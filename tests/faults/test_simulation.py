@@ -78,7 +78,9 @@ class Stage:
         product = Product(settings, catalogue(frozenset()))
         publication = None if publish == "never" else Publication(product, publish == "models")
         simulation = Simulation(seed, days, product, catalogue, is_disturbed, publication)
-        simulation.how = f"make simulate SEED={seed} DAYS={days} PUBLISH={publish}"
+        # a seed of `make faults` is lived as it is there
+        full = "ZHONGTAI_FAULTS=full " if IS_FULL and days == DAYS else ""
+        simulation.how = f"{full}make simulate SEED={seed} DAYS={days} PUBLISH={publish}"
         if days > DAYS:
             simulation.files_a_day, simulation.publish_every = 5, 5 if days > 10 else 1
         simulation.run()

@@ -1,6 +1,7 @@
 """The quarantine: listed, shown, and replayed exactly once after a fix."""
 
 import json
+import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,31 @@ def test_a_replayed_file_whose_bytes_loaded_meanwhile_is_a_duplicate(
     drain(settings, fixed, run)
     replay(settings, fixed, run)
     assert [counts(d) for d in ledger()] == [("duplicate", 1, 0, 0, 1), ("loaded", 1, 1, 0, 0)]
+
+
+@pytest.mark.parametrize("name", ["again.csv", ""], ids=["another name", "the same name"])
+def test_of_equal_files_that_are_set_aside_one_loads_and_the_others_are_duplicates(  # noqa: PLR0917
+    landing: Landing, settings: Settings, run: Run, ledger: Any, tmp_path: Path, name: str
+) -> None:
+    contracts = landing.contracts
+    file = landing.deliver("dms.dealers", "经销商代码,大区\nD1,华东\n".encode("gbk"))
+    drain(settings, contracts, run)
+    again = landing.deliver("dms.dealers", file.read_bytes(), name or file.name)
+    os.utime(again, (1, 1))
+    drain(settings, contracts, run)
+    assert [counts(d) for d in ledger()] == [("quarantined", 1, 0, 1, 0)] * 2
+    fixed_file = tmp_path / "dms__dealers.yml"
+    text = contracts["dms.dealers"].file.read_text()
+    fixed_file.write_text(text.replace("type: ts, required: true", "type: ts"))
+    fixed = Contracts({**contracts, "dms.dealers": read_contract(fixed_file)})
+    report = replay(settings, fixed, run)
+    assert (report.files_loaded, report.rows_loaded, report.rows_duplicate) == (2, 1, 1)
+    assert sorted(counts(d) for d in ledger()) == [
+        ("duplicate", 1, 0, 0, 1),
+        ("loaded", 1, 1, 0, 0),
+    ]
+    assert list_(settings) == []
+    assert not list(settings.path("quarantine", "dms", "dealers").rglob("*.csv"))
 
 
 class Crash(BaseException):

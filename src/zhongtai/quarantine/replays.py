@@ -173,8 +173,18 @@ class _Replayer:
         self._report.rows_loaded += entry.counts.loaded
         self._report.rows_duplicate += entry.counts.duplicate
         self._report.entities[contract.name] += entry.counts.loaded
-        shutil.rmtree(kept.parent, ignore_errors=True)
-        reach("ledger.replayed_file_removed")
+        if not self._is_needed(candidate):
+            shutil.rmtree(kept.parent, ignore_errors=True)
+            reach("ledger.replayed_file_removed")
+
+    def _is_needed(self, candidate: _Candidate) -> bool:
+        """Whether the same bytes wait under another delivery, which has no copy of its own."""
+        found = self._connection.execute(
+            "select count(*) from ledger.deliveries where source = %s and entity = %s"
+            " and sha256 = %s and status = 'quarantined'",
+            [candidate.source, candidate.entity, candidate.sha256],
+        ).fetchone()
+        return bool(found and found[0])
 
     def _replay_rows(self, contract: Contract, candidate: _Candidate, rule: str | None) -> None:
         rows = self._remaining(candidate)
