@@ -13,7 +13,14 @@ from zhongtai.cli import app
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.service import airflow, processes
 from zhongtai.service.airflow import choose_port
-from zhongtai.service.processes import Services, Started, is_healthy, listens, start_services
+from zhongtai.service.processes import (
+    HEALTH_KEYS,
+    Services,
+    Started,
+    is_healthy,
+    listens,
+    start_services,
+)
 from zhongtai.settings import Settings
 
 
@@ -87,3 +94,24 @@ def test_stopping_what_never_ran_says_so_and_makes_no_home(settings: Settings) -
     ended = CliRunner().invoke(app, ["down", "--home", str(home)])
     assert (ended.exit_code, ended.output) == (0, "nothing was running\n")
     assert not home.exists()
+
+
+def test_several_components_that_are_gone_are_started_again(
+    settings: Settings, idle: Started, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = Started(2**22 + 1, 0.0)
+    before = {"api-server": gone, "scheduler": idle, "dag-processor": idle, "triggerer": gone}
+    processes._save(settings, Services(settings.airflow_port, before))
+    started: list[str] = []
+
+    def start(_: Settings, component: str, environment: dict[str, str]) -> Started:
+        started.append(component)
+        return idle
+
+    answers = iter([False, True, True])
+    monkeypatch.setattr(processes, "prepare_airflow", lambda *_: {})
+    monkeypatch.setattr(processes, "start_component", start)
+    monkeypatch.setattr(processes, "listens", lambda _: next(answers))
+    monkeypatch.setattr(processes, "health", lambda _: dict.fromkeys(HEALTH_KEYS, "healthy"))
+    start_services(settings, lambda _: None)
+    assert started == ["api-server", "triggerer"]

@@ -154,6 +154,8 @@ def start_services(settings: Settings, say: Callable[[str], None] = print) -> Ai
     if services is None or not services.running():
         services = Services(choose_port(settings))
     running, port = services.running(), services.port
+    # what died before is started below; only what dies now has failed to start
+    services.components = {n: c for n, c in services.components.items() if n in running}
     if "api-server" not in running and not is_free(port):
         # the components that still run know the API server by this port
         raise ZhongtaiError(
