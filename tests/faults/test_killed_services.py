@@ -92,5 +92,8 @@ def test_whatever_is_killed_while_files_arrive_all_are_published_as_if_nothing_h
         done = other.run_all(Path(platform.landing_url), moment)
         assert done.returncode == 0, done.stdout + done.stderr
         left, right = content_of(home), content_of(other)
+    for content in (left, right):
+        # it tells since when each tag is published, and only one of them published in between
+        del content["profiles.fct_user_tags"]
     assert content_hashes(left) == content_hashes(right), tell_differences(left, right)
     figure(f"killed while {files} files arrived, seed {SEED}: {', '.join(killed)}")
