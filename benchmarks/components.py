@@ -1,6 +1,7 @@
 """Connected components of 10 M records and 16 M edges, against scipy on the same edges.
 
-Both start from the same table of records and identifier values (text) and end with one component
+A chain of 1 M records and a star of 1 M are among them, and measured by themselves as well. Both
+sides start from the same table of records and identifier values (text) and end with one component
 label per record. The floor numbers the texts with Arrow and hands the edges to scipy as they are.
 
     python -m benchmarks.components [--records 10000000] [--edges 16000000]
@@ -16,25 +17,19 @@ from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
 
 SHAPES = ("world", "chain", "star")
+# of ten records of the world one is in its chain and one in its star
+_PART = 10
 
 
 def write_evidence(file: Path, shape: str, records: int, edges: int) -> None:
     """A DuckDB file with the tables `records` and `evidence` of one graph.
 
-    world: every record names a few values, most of them shared by two or three records;
-    chain: record n and record n+1 share a value; star: all records share one value.
+    chain: record n and record n+1 share a value; star: all records share one value; world: a tenth
+    of the records is a chain, a tenth a star, and of the others every record names a few values,
+    most of them shared by two or three records.
     """
     import duckdb
 
-    # ruff: noqa: S608  # numbers of our own
-    value = {
-        "world": f"hash(i) % {records * 6 // 10}",
-        "chain": f"(i % {records}) + (i // {records})",
-        "star": "0",
-    }[shape]
-    record = f"hash(i + {edges}) % {records}" if shape == "world" else f"i % {records}"
-    if shape != "world":
-        edges = 2 * records if shape == "chain" else records
     with duckdb.connect(file) as connection:
         connection.execute("set memory_limit = '6GB'")
         connection.execute(
@@ -46,13 +41,35 @@ def write_evidence(file: Path, shape: str, records: int, edges: int) -> None:
         )
         connection.execute(
             "create table evidence as select 'crm' as source, 'leads' as entity,"
-            f" 'L' || lpad(({record})::varchar, 12, '0') as record_key,"
+            " 'L' || lpad(record::varchar, 12, '0') as record_key,"
             " 'mobile' as identifier_type, '' as identifier_scope,"
-            f" '+861' || lpad(({value})::varchar, 10, '0') as identifier_value,"
+            " '+861' || lpad(value::varchar, 10, '0') as identifier_value,"
             " timestamp '2026-01-01' as first_seen_at, timestamp '2026-01-01' as last_seen_at,"
             " 1 as record_count, false as is_verified, false as needs_name"
-            f" from range({edges}) as t(i)"
+            f" from ({_edges(shape, records, edges)})"
         )
+
+
+def _edges(shape: str, records: int, edges: int) -> str:
+    """SQL of the edges (record, value) of a graph of so many records."""
+    # ruff: noqa: S608  # numbers of our own
+    if shape == "chain":
+        return (
+            f"select i % {records} as record, i % {records} + i // {records} as value"
+            f" from range({2 * records}) as t(i)"
+        )
+    if shape == "star":
+        return f"select i as record, 0 as value from range({records}) as t(i)"
+    part = records // _PART
+    others = records - 2 * part
+    # values of the chain, of the star and of the others lie apart
+    return (
+        f"{_edges('chain', part, 0)}"
+        f" union all select i + {part}, {2 * records} from range({part}) as t(i)"
+        f" union all select {2 * part} + hash(i + {edges}) % {others},"
+        f" {3 * records} + hash(i) % {records * 6 // 10}"
+        f" from range({edges - 3 * part}) as t(i)"
+    )
 
 
 def run_ours(file: Path) -> int:

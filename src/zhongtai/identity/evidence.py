@@ -73,12 +73,17 @@ _NODE = """
     name is not null as is_own_name,
 """
 
-# Nodes are numbered densely, so that arrays can be indexed by them.
-_NUMBER_RECORDS = """
+# Nodes are numbered densely, so that arrays can be indexed by them. Of a sequence all threads take
+# numbers at once; numbering rows by a window is done by one.
+_NUMBER_RECORDS = (
+    "create or replace temp sequence identity_numbers minvalue 0 start 0",
+    """
 create or replace table identity_state.nodes as
-select (row_number() over () - 1)::integer as record_no, {node_hash} as node_hash, {node}
+select nextval('identity_numbers')::integer as record_no, {node_hash} as node_hash, {node}
 from (select *, {told_name} as told from {records})
-"""
+""",
+    "drop sequence identity_numbers",
+)
 
 _FACT = """
         {node_hash} as node_hash,
@@ -196,7 +201,8 @@ def read_everything(
     connection.execute("create schema if not exists identity_state")
     for salt in SALTS:
         reading = plan_reading(sources, declaration, salt)
-        reading.execute(connection, _NUMBER_RECORDS, node=node_columns(reading))
+        for statement in _NUMBER_RECORDS:
+            reading.execute(connection, statement, node=node_columns(reading))
         reading.execute(connection, _LIST_FACTS, fact=fact_columns(reading))
         row = connection.execute(_COUNT_COLLISIONS).fetchone()
         if row and row[0] == 0:
