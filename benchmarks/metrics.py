@@ -128,7 +128,8 @@ def one_day_more(home: Path) -> datetime:
 
 def build_metrics(home: Path) -> Built:
     """Run the selector of the metrics over the working file as it is."""
-    from zhongtai.database import connect, stop_embedded_server
+    from zhongtai.database import connect
+    from zhongtai.embedded_server import stop_embedded_server
     from zhongtai.runs import finish_run, start_run
     from zhongtai.settings import load_settings
     from zhongtai.transform import run_dbt

@@ -64,7 +64,8 @@ class Stopwatch:
 def run_pipeline(home: Path, landing: Path, as_of: datetime) -> RunTimes:
     """One run in this process, start of PostgreSQL included."""
     from zhongtai import pipeline
-    from zhongtai.database import connect, stop_embedded_server
+    from zhongtai.database import connect
+    from zhongtai.embedded_server import stop_embedded_server
     from zhongtai.errors import GateHeldError
     from zhongtai.settings import load_settings
 

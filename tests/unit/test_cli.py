@@ -15,7 +15,8 @@ from zhongtai import cli, pipeline
 from zhongtai.cli.options import make_settings, parse_as_of, without_waiting
 from zhongtai.cli.output import say_table
 from zhongtai.cli.server import server_on_demand
-from zhongtai.database import connect, embedded_server_is_running, stop_embedded_server
+from zhongtai.database import connect
+from zhongtai.embedded_server import embedded_server_is_running, stop_embedded_server
 from zhongtai.errors import ConfigurationError, GateHeldError
 from zhongtai.ingest import IngestReport
 from zhongtai.pipeline import Outcome

@@ -14,8 +14,9 @@ import psutil
 import psycopg
 import pytest
 
-from zhongtai import database
-from zhongtai.database import connect, embedded_server_is_running, stop_embedded_server
+from zhongtai import embedded_server
+from zhongtai.database import connect
+from zhongtai.embedded_server import embedded_server_is_running, stop_embedded_server
 from zhongtai.errors import ZhongtaiError
 from zhongtai.settings import Settings, load_settings
 
@@ -87,7 +88,7 @@ def test_a_killed_server_starts_again_though_nobody_took_note_of_its_end(home: S
 def test_no_server_starts_beside_what_a_killed_one_left_running(
     home: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "REMAINS_SECONDS", 1.0)
+    monkeypatch.setattr(embedded_server, "REMAINS_SECONDS", 1.0)
     with connect(home) as connection:
         backend = psutil.Process(connection.info.backend_pid)
         postmaster = postmaster_of(home)
@@ -104,3 +105,26 @@ def test_no_server_starts_beside_what_a_killed_one_left_running(
             assert other.execute("select 1").fetchone() == (1,)
         with pytest.raises(psycopg.OperationalError):
             connection.execute("select 1")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("whose", ["all", "ours"])
+def test_a_home_starts_although_making_its_database_was_killed(home: Settings, whose: str) -> None:
+    code = (
+        "from zhongtai.database import database_url; from zhongtai.settings import load_settings;"
+        f" database_url(load_settings(home={str(home.home)!r}, database_url=''))"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as maker:
+        # the directories of the data are there, their content is not
+        while not home.path("postgres", "PG_VERSION").exists():
+            assert maker.poll() is None
+            time.sleep(0.002)
+        helpers = psutil.Process(maker.pid).children(recursive=True)
+        for process in (psutil.Process(maker.pid), *(helpers if whose == "all" else ())):
+            process.kill()
+    assert helpers
+    with connect(home) as connection:
+        connection.execute("create table kept (number integer)")
+    stop_embedded_server(home)
+    with connect(home) as connection:
+        assert connection.execute("select count(*) from kept").fetchone() == (0,)

@@ -23,7 +23,8 @@ from erasure_cases import (
 
 from zhongtai import pipeline
 from zhongtai.contracts import Contracts
-from zhongtai.database import connect, stop_embedded_server
+from zhongtai.database import connect
+from zhongtai.embedded_server import stop_embedded_server
 from zhongtai.erasure import erasures, requests, snapshots, sweep
 from zhongtai.erasure.erasures import Asked
 from zhongtai.erasure.reports import is_genuine

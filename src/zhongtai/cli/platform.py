@@ -116,7 +116,8 @@ def start(home: Home = None) -> None:
             hint="start that server by its own means, or empty the setting",
         )
     with server_on_demand(settings, keep=True):
-        from zhongtai.database import connect, embedded_server_url
+        from zhongtai.database import connect
+        from zhongtai.embedded_server import embedded_server_url
 
         with connect(settings):
             say(embedded_server_url(settings))
@@ -129,7 +130,7 @@ def stop(home: Home = None) -> None:
 
         zhongtai database stop --home .zhongtai
     """
-    from zhongtai.database import stop_embedded_server
+    from zhongtai.embedded_server import stop_embedded_server
 
     stopped = stop_embedded_server(make_settings(home))
     say("stopped" if stopped else "it was not running")

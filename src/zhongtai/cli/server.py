@@ -26,7 +26,7 @@ def server_on_demand(settings: "Settings", *, keep: bool = False) -> Iterator[No
 
     With `keep` it stays up after a block that succeeds. A configured server is left alone.
     """
-    from zhongtai.database import embedded_server_is_running
+    from zhongtai.embedded_server import embedded_server_is_running
 
     if settings.database_url.get_secret_value():
         yield
@@ -51,7 +51,7 @@ def server_on_demand(settings: "Settings", *, keep: bool = False) -> Iterator[No
 
 
 def _stop_if_last(settings: "Settings", users: int) -> None:
-    from zhongtai.database import stop_embedded_server
+    from zhongtai.embedded_server import stop_embedded_server
 
     try:
         fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)

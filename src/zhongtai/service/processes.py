@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 
 import psutil
 
-from zhongtai.database import stop_embedded_server
+from zhongtai.embedded_server import stop_embedded_server
 from zhongtai.errors import ZhongtaiError
 from zhongtai.service.airflow import AirflowAddress, choose_port, is_free, prepare_airflow
 from zhongtai.service.secrets import admin_password, write_private
