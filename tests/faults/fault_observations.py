@@ -22,9 +22,11 @@ _OF_THE_RUN = {
 _PER_RUN = {"meta_snapshots", "meta_gate_results", "meta_runs"}
 # The number of the erasure that wrote a part anew.
 _NUMBER = re.compile(r"-x\d+(?=\.parquet)")
+# Where a file fails, one of equal bytes that comes after it is the one that counts.
+_FIRST = "min({}) over (partition by source, entity, sha256)"
 _LEDGER = {
-    "deliveries": "source, entity, file, sha256, bytes, status, rule, reason, rows_in, rows_loaded,"
-    " rows_quarantined, rows_duplicate, rows_suppressed, part",
+    "deliveries": f"source, entity, {_FIRST.format('file')}, sha256, bytes, status, rule, reason,"
+    " rows_in, rows_loaded, rows_quarantined, rows_duplicate, rows_suppressed, part",
     "parts": "part, kind, rows",
     "quarantine": "file, level, q.rule, column_name, q.reason, severity, rows, replayed_rows",
 }
@@ -61,7 +63,7 @@ def observe(
 ) -> dict[str, Relation]:
     """Everything that a disturbed and an undisturbed home must agree on, by name."""
     found = {f"ledger.{name}": _read_ledger(connection, name) for name in _LEDGER}
-    found |= _read_files(settings, _rank_snapshots(connection))
+    found |= _read_files(settings, _rank_snapshots(connection), _name_equals(connection))
     for store, content in (read_stores(settings, connection) if stores else {}).items():
         found |= {f"{store}: {table}": relation for table, (_, relation) in content.items()}
     found |= {f"leftover: {name}": Relation(1, "") for name in list_leftovers(settings, connection)}
@@ -83,7 +85,17 @@ def _rank_snapshots(connection: psycopg.Connection) -> dict[str, str]:
     return {row[0]: str(rank) for rank, row in enumerate(rows)}
 
 
-def _read_files(settings: Settings, ranks: Mapping[str, str]) -> dict[str, Relation]:
+def _name_equals(connection: psycopg.Connection) -> dict[str, str]:
+    """One id for all deliveries of the same bytes."""
+    rows = connection.execute(
+        f"select delivery_id, {_FIRST.format('delivery_id')} from ledger.deliveries"
+    )
+    return dict(rows.fetchall())
+
+
+def _read_files(
+    settings: Settings, ranks: Mapping[str, str], equals: Mapping[str, str]
+) -> dict[str, Relation]:
     """Every file of the home that lasts: Parquet files by their rows, others by their bytes."""
     found = {}
     for file in sorted(settings.home.rglob("*")):
@@ -97,10 +109,15 @@ def _read_files(settings: Settings, ranks: Mapping[str, str]) -> dict[str, Relat
         if file.suffix == ".parquet":
             table = pq.read_table(file)
             kept = [c for c in table.column_names if c not in {*_OF_THE_RUN, "changed_at"}]
-            found[name] = digest(tuple(row.values()) for row in table.select(kept).to_pylist())
+            rows = table.select(kept).to_pylist()
+            found[name] = digest([_name_delivery(c, equals) for c in row.values()] for row in rows)
         else:
             found[name] = Relation(1, hashlib.sha256(file.read_bytes()).hexdigest()[:16])
     return found
+
+
+def _name_delivery(cell: object, equals: Mapping[str, str]) -> object:
+    return equals.get(cell, cell) if isinstance(cell, str) else cell
 
 
 Content = Mapping[str, tuple[str | None, Relation]]
