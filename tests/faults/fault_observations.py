@@ -183,8 +183,13 @@ def list_leftovers(settings: Settings, connection: psycopg.Connection) -> list[s
     left += [
         f"partition {row[0]}"
         for row in connection.execute(
-            "select relname from pg_class c where relkind = 'r' and relnamespace in"
+            "select relname from pg_class c where relkind in ('r', 'p') and relnamespace in"
             " (to_regnamespace('metrics_data'), to_regnamespace('profiles_data'))"
+            # leaves belong to a partition; the tables that readers' views read to none
+            " and not exists (select from pg_inherits where inhrelid = c.oid and inhparent in"
+            " (select partrelid from pg_partitioned_table where partattrs[0] = 0))"
+            " and not exists (select from pg_partitioned_table"
+            " where partrelid = c.oid and partattrs[0] <> 0)"
             " and relname not in (select part_name from publication.parts)"
         )
     ]

@@ -18,6 +18,7 @@ from erasure_cases import PERSONS, deliver, one_id, profiles
 from zhongtai import identity, quality, restatements, tags, transform
 from zhongtai.contracts import load_contracts
 from zhongtai.identity import state
+from zhongtai.publish import postgres_leaves
 from zhongtai.quality.results import Check, CheckResult
 from zhongtai.runs import Run
 from zhongtai.settings import Settings, load_settings
@@ -133,6 +134,8 @@ def stand_ins(*, with_models: bool = False) -> Iterator[None]:
             stack.enter_context(mock.patch.object(state, "trace_queries", return_value={}))
             stack.enter_context(mock.patch.object(state, "load_declaration"))
         stack.enter_context(mock.patch.object(restatements, "record", return_value=0))
+        # some tables of persons have leaves, as they have where there are many
+        stack.enter_context(mock.patch.object(postgres_leaves, "ROWS_TO_SPLIT", 3))
         for name in ("prepare_increment", "record_costs", "keep_increment"):
             stack.enter_context(mock.patch.object(tags, name))
         stack.enter_context(mock.patch.object(quality, "check_candidate", _check))

@@ -8,12 +8,12 @@ import pytest
 from erasure_cases import publish, write_map, write_working_file
 
 from zhongtai.database import connect
-from zhongtai.erasure import snapshots
+from zhongtai.erasure import leaves, snapshots
 from zhongtai.erasure.matching import WANTED_SCHEMA
 from zhongtai.erasure.selection import write_erased
 from zhongtai.erasure.snapshots import STORE, Snapshots
 from zhongtai.ingest.drain import open_duckdb
-from zhongtai.publish import duckdb_store, postgres_store, publisher
+from zhongtai.publish import duckdb_store, postgres_leaves, postgres_store, publisher
 from zhongtai.publish.content import duckdb_hash, is_copy
 from zhongtai.settings import Settings
 
@@ -30,10 +30,14 @@ def connection(settings: Settings) -> Iterator[psycopg.Connection]:
         yield opened
 
 
-@pytest.fixture
+@pytest.fixture(params=[postgres_leaves.ROWS_TO_SPLIT, 3], ids=["whole", "split"])
 def published(
-    settings: Settings, connection: psycopg.Connection, monkeypatch: pytest.MonkeyPatch
+    settings: Settings,
+    connection: psycopg.Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    request: pytest.FixtureRequest,
 ) -> str:
+    monkeypatch.setattr(postgres_leaves, "ROWS_TO_SPLIT", request.param)
     monkeypatch.setattr(publisher, "commit_identity", write_map)
     monkeypatch.setattr(snapshots, "ready_bitmaps", lambda *_: None)
     write_working_file(settings)
@@ -117,6 +121,63 @@ def test_what_another_try_left_undone_is_sent_anew(
             erase(settings, connection, published)
     assert erase(settings, connection, published) == 0
     assert set(sent_anew) == TOUCHED
+    check_stores(settings, connection, published)
+
+
+def list_leaf_names(connection: psycopg.Connection, table: str) -> dict[str, str]:
+    """The table of each leaf of a partition, by what belongs into it."""
+    row = connection.execute(
+        "select part_name from publication.parts where table_name = %s", [table]
+    ).fetchone()
+    assert row
+    leaves = postgres_leaves.list_leaves(connection, "profiles_data", row[0]).values()
+    return {leaf.signs: leaf.name for leaf in leaves}
+
+
+def list_unknown(connection: psycopg.Connection) -> list[str]:
+    """Tables that are no partition of anything."""
+    return [
+        row[0]
+        for row in connection.execute(
+            "select relname from pg_class where relkind in ('r', 'p') and not relispartition"
+            " and relnamespace = 'profiles_data'::regnamespace and relname not in"
+            " (select table_name from publication.parts)"
+        )
+    ]
+
+
+@pytest.mark.parametrize("published", [3], indirect=True)
+def test_only_leaves_that_hold_the_person_are_written_anew(
+    settings: Settings, connection: psycopg.Connection, published: str
+) -> None:
+    before = list_leaf_names(connection, "dim_users")
+    assert len(before) == 5
+    assert erase(settings, connection, published) == 12
+    after = list_leaf_names(connection, "dim_users")
+    assert {signs for signs in before if before[signs] != after[signs]} == {"89ab"}
+    assert list_unknown(connection) == []
+
+
+@pytest.mark.parametrize("published", [3], indirect=True)
+@pytest.mark.parametrize("point", ["erase.part_left", "erase.part_swapped"])
+def test_leaves_of_a_try_that_died_are_not_left_behind(
+    settings: Settings,
+    connection: psycopg.Connection,
+    published: str,
+    monkeypatch: pytest.MonkeyPatch,
+    point: str,
+) -> None:
+    def die(reached: str) -> None:
+        if reached == point:
+            raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(leaves, "reach", die)
+        with pytest.raises(RuntimeError):
+            erase(settings, connection, published)
+    assert bool(list_unknown(connection)) == (point == "erase.part_left")
+    assert erase(settings, connection, published) == 0
+    assert list_unknown(connection) == []
     check_stores(settings, connection, published)
 
 

@@ -5,28 +5,22 @@ partition or the new one. The connection autocommits.
 """
 
 import hashlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import psycopg
 from psycopg import sql
 
 from zhongtai.crash_points import reach
+from zhongtai.erasure.leaves import SplitPart
 from zhongtai.erasure.selection import copy_erased
+from zhongtai.erasure.taken import Taken
 from zhongtai.publish import postgres_store
 from zhongtai.publish.content import PublishedTable, TableHash, is_copy, quoted
+from zhongtai.publish.postgres_leaves import drop_next, list_leaves
 from zhongtai.publish.postgres_store import data_schema, retry_locked
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
-
-
-@dataclass(frozen=True)
-class Taken:
-    """Rows that were taken out of a table: which (SQL), and their hash."""
-
-    condition: str
-    hash: TableHash
 
 
 def replace_part(
@@ -38,8 +32,10 @@ def replace_part(
 ) -> None:
     """Give a snapshot another partition of a table, with what stands in the attached files."""
     old, new = _names(connection, table, snapshot_id)
+    schema = data_schema(table.store)
     with connection.transaction():
         _drop(connection, table, new)
+        drop_next(connection, schema, list_leaves(connection, schema, old).values())
         postgres_store.fill_part(connection, engine, table, (snapshot_id, new), expected)
     reach("erase.part_filled")
     _swap(connection, table, snapshot_id, (old, new), expected)
@@ -60,6 +56,8 @@ def leave_rest(  # noqa: PLR0913, PLR0917  # what is taken from where, and what 
     """
     old, new = _names(connection, table, snapshot_id)
     schema = data_schema(table.store)
+    if leaves := list_leaves(connection, schema, old):
+        return SplitPart(connection, table, old, leaves).leave_rest(duck, taken, left)
     source = f"{quoted(schema)}.{quoted(old)}"
     columns = ", ".join(quoted(c.name) for c in postgres_store.stored_columns(table))
     is_left = False

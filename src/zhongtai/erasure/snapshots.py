@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 import psycopg
 
 from zhongtai.crash_points import reach
-from zhongtai.erasure.partitions import Taken, leave_rest, replace_part
+from zhongtai.erasure.partitions import leave_rest, replace_part
 from zhongtai.erasure.selection import erased_condition, write_ids
+from zhongtai.erasure.taken import Taken
 from zhongtai.publish import duckdb_store, encryption, folders, parquet_store, postgres_store
 from zhongtai.publish.content import (
     PublishedColumn,

@@ -21,6 +21,7 @@ from zhongtai.publish.content import (
     type_rule,
 )
 from zhongtai.publish.duckdb_store import staged_relation
+from zhongtai.publish.postgres_leaves import KEY, create_leaves, find_filled, is_split, partition_by
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -150,13 +151,18 @@ def fill_part(
 
     Raises ZhongtaiError where it does not hold what was sent.
     """
-    part = create_part(connection, table, part_of)
+    schema, name = data_schema(table.store), part_of[1]
+    has_leaves = is_split(table, expected.rows)
+    part = create_part(connection, table, part_of, has_leaves=has_leaves)
+    leaves = create_leaves(connection, schema, name) if has_leaves else []
     reach("publish.part_created")
-    _copy(connection, engine, table, part)
+    for leaf in find_filled(engine, staged_relation(table), leaves):
+        filled = sql.Identifier(schema, leaf.name)
+        _copy(connection, engine, table, filled, leaf.condition(quoted(KEY)))
+    if not leaves:
+        _copy(connection, engine, table, part)
     reach("publish.part_copied")
-    rows, total = hash_rows(
-        connection, table, f"{quoted(data_schema(table.store))}.{quoted(part_of[1])}"
-    )
+    rows, total = hash_rows(connection, table, f"{quoted(schema)}.{quoted(name)}")
     if not is_copy(expected, rows, total):
         raise ZhongtaiError(
             f"{table.label}: PostgreSQL holds {rows} rows, or other values, where"
@@ -167,14 +173,19 @@ def fill_part(
 
 
 def create_part(
-    connection: psycopg.Connection, table: PublishedTable, part_of: tuple[str, str]
+    connection: psycopg.Connection,
+    table: PublishedTable,
+    part_of: tuple[str, str],
+    *,
+    has_leaves: bool = False,
 ) -> sql.Identifier:
     """An empty table (of a snapshot, by name) that can be attached without a scan."""
     snapshot_id, name = part_of
     schema = data_schema(table.store)
     parent, part = sql.Identifier(schema, table.name), sql.Identifier(schema, name)
     key, value = sql.Identifier(PARTITION_KEY), sql.Literal(snapshot_id)
-    connection.execute(sql.SQL("create table {} (like {})").format(part, parent))
+    split = partition_by() if has_leaves else sql.SQL("")
+    connection.execute(sql.SQL("create table {} (like {}) {}").format(part, parent, split))
     # the check lets ATTACH skip its scan; the default spares sending the id with every row
     connection.execute(
         sql.SQL("alter table {} alter column {} set default {}, add check ({} = {})").format(
@@ -213,8 +224,9 @@ def _copy(
     engine: "DuckDBPyConnection",
     table: PublishedTable,
     part: sql.Identifier,
+    rows: str = "true",
 ) -> None:
-    """Stream a table as CSV made by Arrow: batches, never rows, and no file in between."""
+    """Stream rows of a table as CSV made by Arrow: batches, never rows, and no file in between."""
     from pyarrow import csv
 
     columns = stored_columns(table)
@@ -222,7 +234,8 @@ def _copy(
         f"{type_rule(table, c).copied.format(c=quoted(c.name))} as {quoted(c.name)}"
         for c in columns
     )
-    query = f"select {selected} from {staged_relation(table)}"  # noqa: S608  # quoted names
+    sent = f"(select {selected} from {staged_relation(table)})"  # noqa: S608  # quoted names
+    query = f"select * from {sent} where {rows}"  # noqa: S608
     batches = engine.execute(query).to_arrow_reader(ROWS_PER_BATCH)
     target = sql.SQL("copy {} ({}) from stdin (format csv, freeze)").format(
         part, sql.SQL(", ").join(sql.Identifier(c.name) for c in columns)
@@ -253,7 +266,9 @@ def read_columns(connection: psycopg.Connection, schema: str) -> dict[str, dict[
         "select c.relname, a.attname, format_type(a.atttypid, a.atttypmod)"
         " from pg_class c join pg_attribute a on a.attrelid = c.oid"
         # a plain table is a partition that was detached and waits for its readers to be dropped
-        " where c.relnamespace = to_regnamespace(%s) and c.relkind in ('p', 'v')"
+        # one that is partitioned by an expression is a partition with leaves
+        " where c.relnamespace = to_regnamespace(%s) and (c.relkind = 'v' or exists (select from"
+        " pg_partitioned_table p where p.partrelid = c.oid and p.partattrs[0] <> 0))"
         " and a.attnum > 0 and not a.attisdropped"
         " order by c.relname, a.attnum",
         [schema],
