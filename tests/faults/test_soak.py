@@ -7,7 +7,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import duckdb
@@ -67,7 +67,7 @@ def count_stuck(settings: Settings) -> int:
 
 
 def test_thousands_of_small_files_leave_nothing_stuck_and_nothing_growing(
-    soaked: Settings, contracts: Contracts
+    soaked: Settings, contracts: Contracts, figure: Callable[[str], None]
 ) -> None:
     with MemoryWatch(soaked) as watch:
         expected = deliver_all(soaked, contracts, FILES, MINUTES)
@@ -75,10 +75,20 @@ def test_thousands_of_small_files_leave_nothing_stuck_and_nothing_growing(
         while published_files(soaked) < FILES and time.monotonic() < deadline:
             time.sleep(5)
     growths = watch.growths()
-    print("", *growths, sep="\n")  # noqa: T201
-    assert compare(soaked, expected) == []
-    assert published_files(soaked) == FILES
-    assert count_stuck(soaked) == 0
+    wrong, published, stuck = (
+        compare(soaked, expected),
+        published_files(soaked),
+        count_stuck(soaked),
+    )
+    figure(
+        f"soak: {FILES} files in {MINUTES:g} minutes, {published} published, {len(wrong)} files not"
+        f" as the ledger should have them, {stuck} stuck runs"
+    )
+    for growth in growths:
+        figure(f"soak: {growth}")
+    assert wrong == []
+    assert published == FILES
+    assert stuck == 0
     assert len(growths) >= 5
     assert [str(growth) for growth in growths if not growth.is_steady] == []
     assert count_kept(soaked) == []
