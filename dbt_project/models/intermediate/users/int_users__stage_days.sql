@@ -30,7 +30,8 @@ with
             regions
             on regions.one_id = dated.one_id
             and regions.date_from < dated.date_to
-            and (regions.date_to is null or regions.date_to > dated.date_from)
+            -- an "or" over both sides would compare everybody with everybody
+            and coalesce(regions.date_to, date '9999-12-31') > dated.date_from
         where dated.date_from < dated.date_to
     ),
 
