@@ -13,10 +13,14 @@ import jinja2
 import pyarrow as pa
 
 MODELS = Path(__file__).parents[2] / "dbt_project/models"
+MACROS = Path(__file__).parents[2] / "dbt_project/macros/metrics"
 FCT = MODELS / "marts/profiles/fct_user_tags.sql"
 HEALTH = (
-    MODELS / "intermediate/tags/int_tag_states.sql",
-    MODELS / "intermediate/tags/int_tag_stability.sql",
+    MODELS / "intermediate/metrics/int_tag_moves.sql",
+    MODELS / "intermediate/metrics/int_tag_states.sql",
+    MODELS / "intermediate/metrics/int_tag_counts.sql",
+    MODELS / "intermediate/metrics/int_tag_holders.sql",
+    MODELS / "intermediate/metrics/int_tag_stability.sql",
     MODELS / "marts/metrics/metrics_tag_daily.sql",
 )
 START = datetime(2026, 1, 1)  # noqa: DTZ001  # naive UTC, as in the warehouse
@@ -37,7 +41,12 @@ _DAYS = (
 def render(model: Path) -> str:
     """A model as dbt would render it for DuckDB."""
     environment = jinja2.Environment(undefined=jinja2.StrictUndefined)  # noqa: S701  # SQL
+    of_tags = {
+        name: getattr(environment.from_string((MACROS / f"{name}.sql").read_text()).module, name)
+        for name in ("tag_value", "tag_bucket")
+    }
     return environment.from_string(model.read_text("utf-8")).render(
+        **of_tags,
         ref=lambda name: name,
         config=lambda **_: "",
         local_date=lambda time: f"cast({time} + interval '8' hour as date)",

@@ -1,15 +1,74 @@
 -- Grain: one row per period_kind, period, staff_id and item: its score and what it
 -- weighs.
 {%- set peers = "partition by period_kind, period, dealer_code, tenure_stage, item" %}
-{%- set dimension = "partition by period_kind, period, staff_id, dimension" %}
 with
-    compared as (
+    results as (select * from {{ ref("int_assessment_results") }}),
+
+    -- peers are told apart by their values alone, and most items are missing
+    equals as (
+        select
+            period_kind,
+            period,
+            dealer_code,
+            tenure_stage,
+            item,
+            value,
+            count(*) as peers_equal
+        from results
+        where value is not null
+        group by period_kind, period, dealer_code, tenure_stage, item, value
+    ),
+
+    ranked as (
         select
             *,
-            count(value) over ({{ peers }}) as peers,
-            rank() over ({{ peers }} order by value nulls last) - 1 as peers_below,
-            count(value) over ({{ peers }}, value) as peers_equal
-        from {{ ref("int_assessment_results") }}
+            cast(sum(peers_equal) over ({{ peers }}) as bigint) as peers,
+            cast(
+                sum(peers_equal) over (
+                    {{ peers }}
+                    order by value
+                    rows between unbounded preceding and current row
+                )
+                - peers_equal as bigint
+            ) as peers_below
+        from equals
+    ),
+
+    weights as (
+        select
+            period_kind,
+            period,
+            staff_id,
+            dimension,
+            sum(weight) as weight_of_all,
+            sum(case when value is not null then weight else 0 end) as weight_of_present
+        from results
+        group by period_kind, period, staff_id, dimension
+    ),
+
+    compared as (
+        select
+            results.*,
+            ranked.peers,
+            ranked.peers_below,
+            ranked.peers_equal,
+            weights.weight_of_all,
+            weights.weight_of_present
+        from results
+        inner join
+            weights
+            on weights.period_kind = results.period_kind
+            and weights.period = results.period
+            and weights.staff_id = results.staff_id
+            and weights.dimension = results.dimension
+        left join
+            ranked
+            on ranked.period_kind = results.period_kind
+            and ranked.period = results.period
+            and ranked.dealer_code = results.dealer_code
+            and ranked.tenure_stage = results.tenure_stage
+            and ranked.item = results.item
+            and ranked.value = results.value
     ),
 
     scored as (
@@ -36,16 +95,6 @@ with
                 then 100 * (peers_below + cast(peers_equal as double) / 2) / peers
             end as item_score
         from scored
-    ),
-
-    weighed as (
-        select
-            *,
-            sum(weight) over ({{ dimension }}) as weight_of_all,
-            sum(case when value is not null then weight else 0 end) over (
-                {{ dimension }}
-            ) as weight_of_present
-        from rated
     )
 
 select
@@ -74,4 +123,4 @@ select
         when value is not null and weight_of_present * 2 >= weight_of_all
         then cast(weight as double) / cast(weight_of_present as double)
     end as share
-from weighed
+from rated

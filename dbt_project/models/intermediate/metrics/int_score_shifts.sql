@@ -26,14 +26,21 @@ with
         group by model, model_version, feature
     ),
 
+    -- few persons differ in all of these counts: one pass over them all
+    alike as (
+        select date, {{ features | join(", ") }}, count(*) as persons
+        from {{ ref("int_users__features") }}
+        group by date, {{ features | join(", ") }}
+    ),
+
     held as (
         {% for feature in features %}
             select
                 date,
                 '{{ feature }}' as feature,
                 {{ feature }} as held,
-                count(*) as persons
-            from {{ ref("int_users__features") }}
+                sum(persons) as persons
+            from alike
             group by date, {{ feature }} {{ "union all" if not loop.last }}
         {% endfor %}
     ),

@@ -7,27 +7,32 @@ with
         where date <= {{ local_date(as_of()) }}
     ),
 
-    days as (
-        select one_id, date, sum(views) as views
-        from {{ ref("int_content_touches") }}
-        group by one_id, date
-    ),
+    days as (select distinct date from {{ ref("int_content_touches") }}),
 
-    -- a month's leads may follow what was read up to 30 days before it
-    readers as (
+    -- a month's leads may follow what was read up to 30 days before it: which months
+    -- ask
+    -- for a day is found of days, not of touches
+    reach as (
         select
+            days.date,
             months.month,
-            days.one_id,
-            sum(
-                case when days.date >= months.month then days.views else 0 end
-            ) as views,
-            max(case when days.date >= months.month then 1 else 0 end) as is_of_month
+            case when days.date >= months.month then 1 else 0 end as is_of_month
         from months
         inner join
             days
             on days.date >= cast(months.month - interval '30' day as date)
             and days.date < cast(months.month + interval '1' month as date)
-        group by months.month, days.one_id
+    ),
+
+    readers as (
+        select
+            reach.month,
+            touches.one_id,
+            sum(touches.views * reach.is_of_month) as views,
+            max(reach.is_of_month) as is_of_month
+        from {{ ref("int_content_touches") }} as touches
+        inner join reach on reach.date = touches.date
+        group by reach.month, touches.one_id
     ),
 
     followed as (

@@ -7,43 +7,19 @@ with
 
     tags as (select * from {{ ref("dim_tags") }} where status = 'published'),
 
-    states as (select * from {{ ref("int_tag_states") }}),
-
     per_value as (
         select
             tag_id,
             value,
-            sum(has_now) as users,
-            sum(has_now * (1 - had_before)) as entered,
-            sum(has_now * had_before) as stayed,
-            sum(had_before * (1 - has_now)) as left_behind
-        from states
+            sum(persons * has_now) as users,
+            sum(persons * has_now * (1 - had_before)) as entered,
+            sum(persons * has_now * had_before) as stayed,
+            sum(persons * had_before * (1 - has_now)) as left_behind
+        from {{ ref("int_tag_counts") }}
         group by tag_id, value
     ),
 
-    per_person as (
-        select
-            one_id,
-            tag_id,
-            max(has_now) as has_now,
-            max(had_before) as had_before,
-            max(had_before * (1 - has_now)) as lost_a_value
-        from states
-        group by one_id, tag_id
-    ),
-
-    per_tag as (
-        select
-            tag_id,
-            sum(has_now) as users,
-            sum(had_before) as users_before,
-            sum(has_now * (1 - had_before)) as entered,
-            sum(has_now * had_before) as stayed,
-            sum(had_before * (1 - has_now)) as left_behind,
-            sum(lost_a_value) as changed
-        from per_person
-        group by tag_id
-    ),
+    per_tag as (select * from {{ ref("int_tag_holders") }}),
 
     rows_of_today as (
         select tag_id, value

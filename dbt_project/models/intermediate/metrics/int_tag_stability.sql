@@ -26,15 +26,13 @@ with
         select tag_id, bucket, sum(now) as now, sum(before) as before
         from
             (
-                select tag_id, bucket_now as bucket, count(*) as now, 0 as before
-                from {{ ref("int_tag_states") }}
+                select tag_id, bucket_now as bucket, persons as now, 0 as before
+                from {{ ref("int_tag_counts") }}
                 where has_now = 1
-                group by tag_id, bucket_now
                 union all
-                select tag_id, bucket_before as bucket, 0 as now, count(*) as before
-                from {{ ref("int_tag_states") }}
+                select tag_id, bucket_before as bucket, 0 as now, persons as before
+                from {{ ref("int_tag_counts") }}
                 where had_before = 1
-                group by tag_id, bucket_before
             ) as counted
         group by tag_id, bucket
     ),
