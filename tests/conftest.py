@@ -1,5 +1,6 @@
 """Fixtures that every test may use: a throw-away home and one PostgreSQL server a session."""
 
+import os
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -18,7 +19,20 @@ from zhongtai.settings import Settings, load_settings
 from landing_cases import PROJECT, Landing
 
 _TEMPLATE = "zhongtai_template"
+_CACHE = "ZHONGTAI_CACHE"
 _numbers = count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """One cache for all workers of these tests; what other tests left is not seen."""
+    if not hasattr(config, "workerinput"):
+        os.environ[_CACHE] = tempfile.mkdtemp(prefix="zhongtai-cache-")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove what `pytest_configure` made."""
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ[_CACHE], ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

@@ -54,6 +54,10 @@ class Settings(BaseSettings):
     threads: PositiveInt = Field(
         default_factory=lambda: os.cpu_count() or 1, description="Threads that DuckDB may use"
     )
+    cache: Path = Field(
+        default_factory=lambda: Path.home() / ".cache" / "zhongtai",
+        description="Folder of what all homes share and can be made anew; holds no data",
+    )
     archive: bool = Field(
         False, description="Move a landed file to <home>/archive once its ledger row is final"
     )

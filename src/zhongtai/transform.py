@@ -11,6 +11,7 @@ from zhongtai.contracts import load_contracts
 from zhongtai.crash_points import reach
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.parsed_project import PARSED, keep_parsed, restore_parsed
 from zhongtai.runs import Run
 from zhongtai.settings import Settings, temporary_environment
 from zhongtai.warehouse import (
@@ -111,7 +112,8 @@ def _parse(settings: Settings) -> Any:
     """The manifest as an object, parsed once in a process while no file of the project changes.
 
     Reading what an earlier process parsed and looking for changes costs dbt more than a second;
-    the five steps of a run would each pay it.
+    the five steps of a run would each pay it. Between processes and homes it is kept by what the
+    project consists of (see `parsed_project`).
     """
     files = (
         file.stat().st_mtime_ns
@@ -121,11 +123,28 @@ def _parse(settings: Settings) -> Any:
     target = settings.path("dbt", "target")
     state = (settings.project_dir, target, settings.threads, sorted(files))
     if _parsed.get("state") != state or not (target / "manifest.json").exists():
-        result = _invoke(settings, ["parse"])
-        if not result.success:
-            raise _refusal("parse", result.exception)
-        _parsed.update(state=state, manifest=result.result)
+        if restore_parsed(settings, target):
+            manifest = _read_parsed(target)
+        else:
+            result = _invoke(settings, ["parse"])
+            if not result.success:
+                raise _refusal("parse", result.exception)
+            manifest = result.result
+            keep_parsed(settings, target)
+        _parsed.update(state=state, manifest=manifest)
     return _parsed["manifest"]
+
+
+def _read_parsed(target: Path) -> Any:
+    """The manifest that dbt would take from its own file of what it parsed."""
+    from dbt.contracts.graph.manifest import Manifest
+    from dbt.parser.manifest import extended_mashumuro_decoder
+
+    manifest: Any = Manifest.from_msgpack(
+        (target / PARSED).read_bytes(), decoder=extended_mashumuro_decoder
+    )
+    manifest.build_flat_graph()
+    return manifest
 
 
 def list_expected_nodes(settings: Settings) -> list[str]:
