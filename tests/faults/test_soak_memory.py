@@ -1,10 +1,12 @@
 """What the soak measures is told from noise, and what it expects is what ingestion leaves."""
 
+import mmap
 import random
 
+import psutil
 import pytest
 from soak_files import compare, deliver_all
-from soak_memory import MEGABYTE, fit
+from soak_memory import MEGABYTE, fit, own_memory
 
 from zhongtai.contracts import Contracts
 from zhongtai.ingest import drain
@@ -36,3 +38,14 @@ def test_what_is_expected_of_the_ledger_is_what_ingestion_leaves(
     assert len(compare(settings, expected)) >= 33
     drain(settings, contracts, run)
     assert compare(settings, expected) == []
+
+
+def test_memory_made_to_be_shared_is_nobodys_own() -> None:
+    process = psutil.Process()
+    before = own_memory(process)
+    with mmap.mmap(-1, 40 * MEGABYTE) as shared:
+        shared.write(bytes(40 * MEGABYTE))
+        assert abs(own_memory(process) - before) < 10 * MEGABYTE
+    kept = bytearray(b"x" * (40 * MEGABYTE))
+    assert own_memory(process) - before > 30 * MEGABYTE
+    assert len(kept) == 40 * MEGABYTE

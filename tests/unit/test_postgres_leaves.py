@@ -49,3 +49,19 @@ def test_readers_see_every_row_once_whatever_the_publishes_before_were_like(
         # two of the three kept snapshots are split into five
         assert settings.keep_snapshots == 3
         assert leaves == (10,)
+
+
+def test_nothing_published_is_vacuumed_by_itself(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "commit_identity", lambda *_: None)
+    monkeypatch.setattr(postgres_leaves, "ROWS_TO_SPLIT", 10)
+    with connect(settings, autocommit=True) as connection:
+        publish(settings, connection, 2)
+        options = connection.execute(
+            "select c.reloptions, count(*) from pg_inherits i join pg_class c on c.oid = i.inhrelid"
+            " join pg_namespace n on n.oid = c.relnamespace"
+            " where c.relkind = 'r' and n.nspname in ('metrics_data', 'profiles_data') group by 1"
+        ).fetchall()
+    assert [option for option, _ in options] == [["autovacuum_enabled=false"]]
+    assert options[0][1] >= 7

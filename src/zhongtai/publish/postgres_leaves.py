@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 # Below that a partition is copied faster than it is worth to plan queries over its leaves.
 ROWS_TO_SPLIT = 500_000
 KEY = "one_id"
+# What is published never changes. Autovacuum would find nothing to do in it, and the short steps
+# that exchange and drop tables do not wait long enough for PostgreSQL to call it off.
+NEVER_VACUUMED = sql.SQL("with (autovacuum_enabled = false)")
 # More leaves make an erasure cheaper and each publish dearer: DuckDB reads a table once for each.
 _SIGNS = ("0123", "4567", "89ab", "cdef")
 
@@ -56,20 +59,25 @@ def is_split(table: PublishedTable, rows: int) -> bool:
     return table.store == "profiles" and table.has(KEY) and rows >= ROWS_TO_SPLIT
 
 
-def partition_by() -> sql.Composable:
-    """What makes a table one that has leaves."""
+def part_kind(*, has_leaves: bool) -> sql.Composable:
+    """What stands after the columns of a new partition."""
+    if not has_leaves:
+        return NEVER_VACUUMED
     return sql.SQL('partition by list ("right"({}, 1))').format(sql.Identifier(KEY))
 
 
 def create_leaves(connection: psycopg.Connection, schema: str, part: str) -> list[Leaf]:
-    """Empty leaves of a partition that is made with `partition_by`."""
+    """Empty leaves of a partition that is made to have them."""
     leaves = [
         Leaf(next_name(f"{part} {number}"), signs) for number, signs in enumerate((*_SIGNS, ""))
     ]
     for leaf in leaves:
         connection.execute(
-            sql.SQL("create table {} partition of {} {}").format(
-                sql.Identifier(schema, leaf.name), sql.Identifier(schema, part), leaf.bound
+            sql.SQL("create table {} partition of {} {} {}").format(
+                sql.Identifier(schema, leaf.name),
+                sql.Identifier(schema, part),
+                leaf.bound,
+                NEVER_VACUUMED,
             )
         )
     return leaves
@@ -117,8 +125,8 @@ def create_next(
     named = sql.Identifier(schema, made.name)
     drop_next(connection, schema, [leaf])
     connection.execute(
-        sql.SQL("create table {} (like {} including defaults including constraints)").format(
-            named, sql.Identifier(schema, part)
+        sql.SQL("create table {} (like {} including defaults including constraints) {}").format(
+            named, sql.Identifier(schema, part), NEVER_VACUUMED
         )
     )
     check = sql.SQL(leaf.condition(quoted(KEY)))

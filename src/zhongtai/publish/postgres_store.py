@@ -21,7 +21,7 @@ from zhongtai.publish.content import (
     type_rule,
 )
 from zhongtai.publish.duckdb_store import staged_relation
-from zhongtai.publish.postgres_leaves import KEY, create_leaves, find_filled, is_split, partition_by
+from zhongtai.publish.postgres_leaves import KEY, create_leaves, find_filled, is_split, part_kind
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -184,8 +184,8 @@ def create_part(
     schema = data_schema(table.store)
     parent, part = sql.Identifier(schema, table.name), sql.Identifier(schema, name)
     key, value = sql.Identifier(PARTITION_KEY), sql.Literal(snapshot_id)
-    split = partition_by() if has_leaves else sql.SQL("")
-    connection.execute(sql.SQL("create table {} (like {}) {}").format(part, parent, split))
+    kind = part_kind(has_leaves=has_leaves)
+    connection.execute(sql.SQL("create table {} (like {}) {}").format(part, parent, kind))
     # the check lets ATTACH skip its scan; the default spares sending the id with every row
     connection.execute(
         sql.SQL("alter table {} alter column {} set default {}, add check ({} = {})").format(
