@@ -131,7 +131,7 @@ class Table:
     def free(self) -> int:
         """The position of a column whose values nobody looks at."""
         c = self.contract
-        taken = {*c.key, c.event_time, c.version, *(x.delivered for x in c.required_columns)}
+        taken = {*c.key, c.event_time, c.version}
         known = ("enum", "ts", "date", "ms")
         return next(
             i

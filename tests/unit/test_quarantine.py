@@ -24,6 +24,14 @@ from landing_cases import Landing
 __all__ = ["ledger"]  # a fixture of the ingestion tests
 
 
+def without_required(text: str) -> str:
+    """A contract (YAML) that requires nothing but its key."""
+    lines = text.splitlines(keepends=True)
+    return "".join(
+        line if "type: key" in line else line.replace(", required: true", "") for line in lines
+    )
+
+
 def later(settings: Settings, days: int) -> Run:
     with connect(settings) as connection:
         return start_run(connection, "test", datetime.now(UTC) + timedelta(days=days))
@@ -146,7 +154,7 @@ def test_a_whole_file_loads_after_its_contract_was_fixed(
     assert replay(settings, contracts, run).files_refused == 1
     file = tmp_path / "dms__dealers.yml"
     text = contracts["dms.dealers"].file.read_text()
-    file.write_text(text.replace("type: ts, required: true", "type: ts"))
+    file.write_text(without_required(text))
     fixed = Contracts({**contracts, "dms.dealers": read_contract(file)})
     report = replay(settings, fixed, run)
     assert (report.files_loaded, report.rows_loaded) == (1, 2)
@@ -176,7 +184,7 @@ def test_a_replayed_file_whose_bytes_loaded_meanwhile_is_a_duplicate(
     drain(settings, contracts, run)
     text = contracts["dms.dealers"].file.read_text()
     contract = file.parent / "dms__dealers.yml"
-    contract.write_text(text.replace("type: ts, required: true", "type: ts"))
+    contract.write_text(without_required(text))
     fixed = Contracts({**contracts, "dms.dealers": read_contract(contract)})
     contract.unlink()
     landing.deliver("dms.dealers", file.read_bytes(), "again.csv")
@@ -198,7 +206,7 @@ def test_of_equal_files_that_are_set_aside_one_loads_and_the_others_are_duplicat
     assert [counts(d) for d in ledger()] == [("quarantined", 1, 0, 1, 0)] * 2
     fixed_file = tmp_path / "dms__dealers.yml"
     text = contracts["dms.dealers"].file.read_text()
-    fixed_file.write_text(text.replace("type: ts, required: true", "type: ts"))
+    fixed_file.write_text(without_required(text))
     fixed = Contracts({**contracts, "dms.dealers": read_contract(fixed_file)})
     report = replay(settings, fixed, run)
     assert (report.files_loaded, report.rows_loaded, report.rows_duplicate) == (2, 1, 1)
@@ -245,3 +253,49 @@ def test_only_the_selected_rule_is_replayed(
     assert replay(settings, contracts, later(settings, 10), chosen).rows_loaded == 2
     (part,) = (d["part"] for d in ledger())
     assert pq.read_metadata(Path(settings.lake_url, part)).num_rows == 0
+
+
+def test_every_column_is_required_but_those_that_the_input_contract_marks_optional(
+    contracts: Contracts,
+) -> None:
+    with_header = [c for c in contracts.values() if c.format in ("csv", "xlsx")]
+    left_out = {
+        (contract.name, column.delivered)
+        for contract in with_header
+        for column in contract.columns
+        if not column.required
+    }
+    assert len(with_header) >= 30
+    assert left_out == {("workforce.staff", "mobile"), ("workforce.staff", "unionid")}
+
+
+@pytest.mark.parametrize(
+    ("entity", "missing", "status"),
+    [
+        ("crm.contacts", "手机号", "quarantined"),
+        ("partner.members", "department", "quarantined"),
+        ("workforce.staff", "department", "quarantined"),
+        ("workforce.staff", "mobile", "loaded"),
+    ],
+)
+def test_a_file_without_a_required_column_is_set_aside_with_its_rows_counted(  # noqa: PLR0917
+    landing: Landing,
+    settings: Settings,
+    run: Run,
+    ledger: Any,
+    entity: str,
+    missing: str,
+    status: str,
+) -> None:
+    contract = landing.contracts[entity]
+    names = [c.delivered for c in contract.columns if c.delivered != missing]
+    row = ["2026-03-01" if name in ("更新时间", "updated_at") else "1" for name in names]
+    text = "".join(f"{','.join(cells)}\n" for cells in (names, row))
+    landing.deliver(entity, text.encode(contract.encodings[0]))
+    drain(settings, landing.contracts, run)
+    (found,) = ledger()
+    assert found["status"] == status
+    assert found["rows_in"] == 1
+    if status == "quarantined":
+        assert (found["rule"], found["rows_quarantined"]) == ("required_column_missing", 1)
+        assert missing in found["reason"]
