@@ -48,9 +48,10 @@ class SplitPart:
                 made[leaf], summed = self._leave(leaf, taken)
                 total += summed
             count = sum(gone.values())
-            if not is_copy(taken.hash, count, total) or rows - count != left.rows:
+            are_those = is_copy(taken.hash, count, total) and rows - count == left.rows
+            if not are_those:
                 raise psycopg.Rollback(block)
-        if rows - count != left.rows or not is_copy(taken.hash, count, total):
+        if not are_those:
             return False
         reach("erase.part_left")
         self._exchange(made, left)

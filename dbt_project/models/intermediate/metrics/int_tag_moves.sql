@@ -1,6 +1,6 @@
 -- Grain: one row per row of fct_user_tags that ended since the local day of as-of
--- began,
--- that holds beside one that ended, or that holds of a list; under the one_ids of now.
+-- began, that holds beside one that ended, or that holds of a list.
+-- One_ids are those of now.
 -- Why: of all others a row is a person who has the tag, so that counting rows will do.
 with
     moment as (

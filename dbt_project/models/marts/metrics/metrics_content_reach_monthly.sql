@@ -9,9 +9,8 @@ with
 
     days as (select distinct date from {{ ref("int_content_touches") }}),
 
-    -- a month's leads may follow what was read up to 30 days before it: which months
-    -- ask
-    -- for a day is found of days, not of touches
+    -- a month's leads may follow what was read up to 30 days before it; which months
+    -- ask for a day is found of days, not of touches
     reach as (
         select
             days.date,
