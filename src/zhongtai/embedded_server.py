@@ -1,6 +1,7 @@
 """The embedded PostgreSQL of a home: made, started, found and stopped."""
 
 import hashlib
+import os
 import shlex
 import shutil
 import subprocess
@@ -44,7 +45,7 @@ def embedded_server_url(settings: Settings, database: str = DATABASE) -> str:
             f"PostgreSQL in {folder} could not be started: {error.__class__.__name__}",
             hint=f"{folder / 'log'} says why; it may still be recovering, then try again soon",
         ) from error
-    settings.path(_UNFINISHED).unlink(missing_ok=True)
+    _note_finished(settings)
     create_if_missing(server.get_uri(), database)
     url = str(server.get_uri(database=database))
     _close_to_others(url)
@@ -116,29 +117,37 @@ def _begin_anew_if_unfinished(settings: Settings) -> None:
             return
         if note.exists():
             _end_makers(folder)
+            _wait_for_remains(settings)
             for left in folder.iterdir():
                 shutil.rmtree(left) if left.is_dir() else left.unlink()
         if not any(folder.iterdir()):
             note.touch()
 
 
+def _note_finished(settings: Settings) -> None:
+    """Remove the note for good: what is stored from now on must not be taken for unfinished."""
+    note = settings.path(_UNFINISHED)
+    if not note.exists():
+        return
+    note.unlink(missing_ok=True)
+    descriptor = os.open(note.parent, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _end_makers(folder: Path) -> None:
     """End what still fills the folder for a process that was killed."""
     import psutil
 
-    makers = [
-        process
-        for process in psutil.process_iter(["name", "cmdline", "cwd"])
-        if process.info["name"] in ("initdb", "postgres", "sh")
-        and (
-            str(folder) in (process.info["cmdline"] or ())
-            or process.info["cwd"] == str(folder.resolve())
-        )
-    ]
-    for process in makers:
-        with suppress(psutil.NoSuchProcess):
-            process.kill()
-    psutil.wait_procs(makers, timeout=REMAINS_SECONDS)
+    for process in psutil.process_iter(["name", "cmdline", "cwd"]):
+        found = process.info
+        is_initdb = found["name"] == "initdb" and str(folder) in (found["cmdline"] or ())
+        fills = found["name"] == "postgres" and found["cwd"] == str(folder.resolve())
+        if is_initdb or fills:
+            with suppress(psutil.NoSuchProcess):
+                process.kill()
 
 
 def _drop_stale_pid_file(settings: Settings) -> None:

@@ -9,6 +9,7 @@ import logging
 import os
 import shutil
 import tempfile
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
@@ -33,9 +34,11 @@ def restore_parsed(settings: Settings, target: Path) -> bool:
     try:
         digests = (folder / _DIGESTS).read_text("ascii").split()
         contents = [(folder / name).read_bytes() for name in _KEPT]
-        os.utime(folder)
     except OSError:
         return False
+    with suppress(PermissionError):
+        # who may only read what others keep uses it all the same
+        os.utime(folder)
     if digests != [hashlib.sha256(content).hexdigest() for content in contents]:
         shutil.rmtree(folder, ignore_errors=True)
         return False
@@ -81,7 +84,7 @@ def _folder(settings: Settings) -> Path:
             if file.is_file() and not _is_made(file, settings.project_dir / name):
                 digest.update(str(file.relative_to(settings.project_dir)).encode() + b"\0")
                 digest.update(hashlib.sha256(file.read_bytes()).digest())
-    return settings.cache / "dbt" / digest.hexdigest()
+    return settings.cache_dir / "dbt" / digest.hexdigest()
 
 
 def _is_made(file: Path, project: Path) -> bool:

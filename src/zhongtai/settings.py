@@ -54,9 +54,9 @@ class Settings(BaseSettings):
     threads: PositiveInt = Field(
         default_factory=lambda: os.cpu_count() or 1, description="Threads that DuckDB may use"
     )
-    cache: Path = Field(
-        default_factory=lambda: Path.home() / ".cache" / "zhongtai",
-        description="Folder of what all homes share and can be made anew; holds no data",
+    cache: str = Field(
+        "",
+        description="Folder of what all homes share and can be made anew; empty: the user's cache",
     )
     archive: bool = Field(
         False, description="Move a landed file to <home>/archive once its ledger row is final"
@@ -102,6 +102,17 @@ class Settings(BaseSettings):
     def lake_url(self) -> str:
         """The raw zone as an fsspec URL or absolute path."""
         return self.lake or str(self.home.absolute() / "lake")
+
+    @property
+    def cache_dir(self) -> Path:
+        """Where what all homes share is kept: below <home> for a user who has no folder."""
+        if self.cache:
+            return Path(self.cache).absolute()
+        try:
+            folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        except RuntimeError:
+            folder = self.path("cache")
+        return folder / "zhongtai"
 
     @field_validator("profiles_key")
     @classmethod

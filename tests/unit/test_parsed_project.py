@@ -51,7 +51,7 @@ def parse(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Par
 
 def settings_of(home: str, project: Path) -> Settings:
     folder = project.parent
-    return load_settings(home=folder / home, project_dir=project, cache=folder / "cache")
+    return load_settings(home=folder / home, project_dir=project, cache=str(folder / "cache"))
 
 
 def test_a_second_home_is_given_what_the_first_parsed(parse: Parse, project: Path) -> None:
@@ -115,3 +115,19 @@ def test_few_projects_are_kept_and_only_their_owner_reads_them(parse: Parse, pro
     assert len(list(kept.iterdir())) == 5
     assert {path.stat().st_mode & 0o077 for path in (kept, *kept.iterdir())} == {0}
     shutil.rmtree(kept)
+
+
+def test_the_cache_is_the_users_or_the_homes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("ZHONGTAI_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
+    settings = load_settings(home="/kept")
+    assert settings.cache_dir == Path("/somewhere/zhongtai")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert settings.cache_dir == Path.home() / ".cache" / "zhongtai"
+
+    def no_home() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    # a container's user without an entry in the list of users
+    monkeypatch.setattr(Path, "home", no_home)
+    assert settings.cache_dir == Path("/kept/cache/zhongtai")
