@@ -24,9 +24,8 @@ from publish_cases import build_candidate, everywhere, read_versions
 FULL = os.environ.get("ZHONGTAI_FAULTS") == "full"
 
 
-def start_readers(rivals: Rivals, readers: int) -> list[Rival]:
-    """Half of them on each store, at work when this returns."""
-    pause = readers / 100
+def start_readers(rivals: Rivals, readers: int, pause: float) -> list[Rival]:
+    """Half of them on each store, at work when this returns; each waits `pause` s between reads."""
     started = [
         rivals.start(
             rival_programs.read_on_and_on, store=("postgres", "duckdb")[i % 2], pause=pause
@@ -85,14 +84,15 @@ def test_readers_see_one_snapshot_that_passed_and_never_an_error(
     is_full: bool,
     figure: Callable[[str], None],
 ) -> None:
-    readers, publishes, kills = (16, 200, 20) if is_full else (4, 15, 3)
+    # sixteen that read without a pause would measure the queue for two processors
+    readers, pause, publishes, kills = (16, 0.8, 200, 20) if is_full else (4, 0.04, 15, 3)
     monkeypatch.setattr(publisher, "commit_identity", lambda *_: None)
     with (
         connect(settings, autocommit=True) as connection,
         rivals_in(settings, tmp_path / "rivals") as rivals,
     ):
         first = publish.publish(settings, build_candidate(settings, connection, 1).snapshot_id)
-        started = start_readers(rivals, readers)
+        started = start_readers(rivals, readers, pause)
         flips = publish_under_fire(rivals, connection, 2, publishes + 1, kills)
         rollbacks = roll_back_and_forth(settings, connection)
         for reader in started:
