@@ -68,6 +68,17 @@ def own_memory(process: psutil.Process) -> int:
     )
 
 
+def _work_of(process: psutil.Process) -> str:
+    """What a process of PostgreSQL is for, as its title says: a helper's name, or user and base."""
+    try:
+        title = " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
+    if not title.startswith("postgres: "):
+        return ""
+    return f" ({' '.join(title.removeprefix('postgres: ').split()[:2])})"
+
+
 @dataclass
 class MemoryWatch:
     """Samples the memory that each process of the services has for itself, in a thread."""
@@ -107,7 +118,7 @@ class MemoryWatch:
                 family = [root, *root.children(recursive=True)]
             except psutil.Error:
                 continue
-            found += [(f"{name} {process.pid}", process) for process in family]
+            found += [(f"{name} {process.pid}{_work_of(process)}", process) for process in family]
         return found
 
     def growths(self) -> list[Growth]:
