@@ -145,3 +145,31 @@ def test_tags_set_on_a_value_that_several_persons_share_are_quarantined(bench: B
         ("first.csv", "shared_value", 1),
         ("second.csv", "shared_value", 1),
     ]
+
+
+def test_a_value_that_is_refused_is_counted_in_its_column(bench: Bench) -> None:
+    rows = [
+        {"record_key": "1", "_issues": ["mobile: scientific_notation", "gender: unknown_value"]},
+        {"record_key": "2", "_issues": ["mobile: scientific_notation"]},
+        {"record_key": "3", "_issues": ["mobile: masked"]},
+        {"record_key": "4", "_issues": []},
+        {"record_key": "5", "_issues": None},
+    ]
+    bench.given("stg_crm__contacts", rows)
+    bench.given("stg_dms__orders", [{"record_key": "1", "_issues": ["vin: wrong_length"]}])
+    found = bench.build("meta_value_issues")
+    assert sorted(tuple(row.values()) for row in found) == [
+        ("crm", "contacts", "gender", "unknown_value", False, 1, 5),
+        ("crm", "contacts", "mobile", "masked", True, 1, 5),
+        ("crm", "contacts", "mobile", "scientific_notation", True, 2, 5),
+        ("dms", "orders", "vin", "wrong_length", True, 1, 1),
+    ]
+
+
+def test_issues_of_every_staged_entity_are_told(bench: Bench) -> None:
+    staged = {name for name in bench.project.nodes if name.startswith("stg_")}
+    assert len(staged) >= 35
+    for name in staged:
+        bench.given(name, [{"record_key": "1", "_issues": ["column: issue"]}])
+    found = {f"stg_{r['source']}__{r['entity']}" for r in bench.build("meta_value_issues")}
+    assert found == staged
