@@ -17,7 +17,8 @@ ADVICE = {
     "forbidden_xml": "export without a document type; files that declare entities are not opened",
     "required_column_missing": (
         "correct the header of the export, or add the new name as an alias to the contract in"
-        f" expectations/raw; {_REPLAY}"
+        " expectations/raw, or, if the system does not deliver the column any more, take `required`"
+        f" off it there; {_REPLAY}"
     ),
     "manifest_mismatch": (
         "deliver the file that the manifest means, or a manifest that tells the truth about it"

@@ -1,7 +1,8 @@
 -- Grain: one row per person, vehicle and period of ownership.
 -- A delivery makes its order's person the owner. A used car is taken over by whoever
--- binds it later while no one else is bound to it, or brings it to service under their
--- own name as the new owner. A return or the next owner, also a company, ends it.
+-- binds it later while no one else is bound to it, unless they live with whom it was
+-- delivered to and only drive it, or brings it to service under their own name as the
+-- new owner. A return or the next owner, also a company, ends it.
 with
     orders as (
         select
@@ -45,6 +46,16 @@ with
         select vin, min(claimed_at) as delivered_at from deliveries group by vin
     ),
 
+    households as (
+        select one_id, related_one_id
+        from {{ ref("bridge_user_relationships") }}
+        where relationship = 'household'
+        union all
+        select related_one_id, one_id
+        from {{ ref("bridge_user_relationships") }}
+        where relationship = 'household'
+    ),
+
     takeovers_in_app as (
         select b.vin, b.one_id as holder, b.valid_from as claimed_at
         from {{ ref("int_users__bindings") }} as b
@@ -59,6 +70,12 @@ with
                     and other.one_id <> b.one_id
                     and other.valid_from <= b.valid_from
                     and (other.valid_to is null or other.valid_to > b.valid_from)
+            )
+            and not exists (
+                select 1
+                from deliveries as family
+                inner join households on households.one_id = family.holder
+                where family.vin = b.vin and households.related_one_id = b.one_id
             )
     ),
 
