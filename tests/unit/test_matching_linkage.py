@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from matching_cases import DECLARATION
 
-from zhongtai.identity.matching import LinkReport, Separations, link
+from zhongtai.identity.matching import LinkReport, Separations, link, linkage
 from zhongtai.identity.matching.declaration import Thresholds
 
 Pairs = Mapping[tuple[str, str], float]
@@ -209,6 +209,24 @@ def test_a_blob_of_equal_pairs_is_nobody() -> None:
 def test_no_pairs_give_no_groups() -> None:
     found, report = linked({})
     assert (found, report.pairs, report.groups) == (set(), 0, 0)
+
+
+def test_many_pairs_of_few_rows_never_lay_all_rows_side_by_side() -> None:
+    # where there were twenty times as many pairs as rows, the plan did: billions of them
+    with duckdb.connect() as connection:
+        connection.execute(
+            "create temp table p as select 'r' || i % 500 as left_key, 'r' || i % 499 as right_key,"
+            " 0.9 as probability, true as is_sufficient from range(50000) as t(i)"
+        )
+        connection.execute(linkage._NODES.format(pairs="p"), {"floor": 0.1})
+        edges, given_ = linkage._EDGES.format(pairs="p"), {"floor": 0.1, "scale": 1000}
+        ((_, plan),) = connection.execute(f"explain {edges}", given_).fetchall()
+        found = connection.execute(edges, given_).fetchnumpy()
+    assert "HASH_JOIN" in plan
+    assert "NESTED_LOOP_JOIN" not in plan
+    assert "CROSS_PRODUCT" not in plan
+    assert (found["left_node"] < found["right_node"]).all()
+    assert len(found["left_node"]) > 40_000
 
 
 def test_only_the_two_results_are_left() -> None:

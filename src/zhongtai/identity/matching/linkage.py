@@ -43,7 +43,7 @@ select
 from {pairs} as p
 inner join matching__nodes as l on l.row_key = p.left_key
 inner join matching__nodes as r on r.row_key = p.right_key
-where p.probability >= $floor and l.node <> r.node
+where p.probability >= $floor and p.left_key <> p.right_key
 group by 1, 2
 order by 1, 2
 """
