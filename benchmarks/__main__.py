@@ -16,6 +16,7 @@ from rich.console import Console
 
 from benchmarks import (
     components,
+    erasure,
     explain,
     identity,
     ingest,
@@ -42,6 +43,7 @@ MATCHING_BUDGET = 1.3
 EXPLAIN_SECONDS = 0.3
 PREVIEW_SECONDS, PAIRS_SECONDS = 0.1, 15
 TAGS_SECONDS, TAGS_MB, ONE_TAG_SECONDS = 60, 6 * 1024, 0.2
+ERASURE_SECONDS = 600
 METRICS_SECONDS, METRICS_MB, METRICS_DELTA_BUDGET = 180, 8 * 1024, 0.10
 Results = tuple[list[Measurement], list[Breakdown]]
 
@@ -297,6 +299,40 @@ def measure_pipeline(sizes: Sizes) -> Results:
     return pipeline.measure(sizes.people)
 
 
+def measure_erasure(sizes: Sizes) -> Results:
+    """Persons erased one by one from a home of their own, against the limit for a million."""
+    # half a million people of the sample, with the silent ones, are a million profiles
+    rounds = erasure.measure(max(sizes.records // 20, 100))
+    return [_erasure_row(one) for one in rounds], [
+        Breakdown(f"Erasure with {one.snapshots} kept", _erasure_steps(one.erased), (), 0, 0.0)
+        for one in rounds
+    ]
+
+
+def _erasure_row(one: erasure.Round) -> Measurement:
+    own, server = (sum(part[at] for part in one.erased.parts.values()) for at in (1, 2))
+    return Measurement(
+        f"erasure of one person, {one.profiles:,} profiles, kept snapshots: {one.snapshots}",
+        one.erased.seconds,
+        f"limit, {ERASURE_SECONDS} s for 1,000,000 profiles",
+        ERASURE_SECONDS * one.profiles / 1_000_000,
+        1.0,
+        one.peak_mb,
+        note=f"processor {own:.0f} s, PostgreSQL's {server:.0f} s; {one.person.records} records of"
+        f" {one.person.entities} entities, {one.raw_rows:,} raw rows, {one.rows_of_persons:,} rows"
+        f" of persons in a snapshot; of {one.gigabytes:.0f} GB {one.holders[0]} files held one of"
+        f" {len(one.person.values)} values before, {one.holders[1]} one of anybody erased"
+        f" afterwards; the run before took {one.run_seconds:.0f} s",
+    )
+
+
+def _erasure_steps(erased: erasure.Erased) -> tuple[tuple[str, float], ...]:
+    return tuple(
+        (f"{part}; processor {used[1]:.1f} s, PostgreSQL's {used[2]:.1f} s", used[0])
+        for part, used in erased.parts.items()
+    )
+
+
 PARTS: dict[str, Callable[[Sizes], Results]] = {
     "ingest": measure_ingest,
     "components": measure_components,
@@ -307,7 +343,11 @@ PARTS: dict[str, Callable[[Sizes], Results]] = {
     "tags": measure_tags,
     "metrics": measure_metrics,
     "pipeline": measure_pipeline,
+    "erasure": measure_erasure,
 }
+# hours and forty gigabytes: only by `--only`
+AT_REQUEST = ("erasure",)
+DEFAULT = [name for name in PARTS if name not in AT_REQUEST]
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -317,7 +357,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=int, default=300_000, help="of each ingested file")
     parser.add_argument("--records", type=int, default=10_000_000, help="of the identity graph")
     parser.add_argument("--rounds", type=int, default=3, help="of ingest; the best counts")
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--only", nargs="+", choices=PARTS, default=DEFAULT)
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it works")
     options = parser.parse_args(arguments)
     sizes = Sizes(options.people, options.rows, options.records, options.rounds)

@@ -104,17 +104,21 @@ def _render_breakdown(part: Breakdown) -> list[str]:
     total = sum(seconds for _, seconds in part.steps)
     steps = [(step, f"{s:.2f}", f"{s / total:.0%}") for step, s in part.steps]
     nodes = [(f"`{node}`", f"{seconds:.2f}") for node, seconds in part.nodes]
-    return [
+    lines = [
         f"### {part.name}",
         "",
         *_markdown_table(("step", "seconds", "share"), steps),
         "",
-        f"dbt ran {part.node_count} nodes, {part.node_seconds:.1f} s on their threads together;"
-        " the slowest:",
-        "",
-        *_markdown_table(("node", "seconds"), nodes),
-        "",
     ]
+    if nodes:
+        lines += [
+            f"dbt ran {part.node_count} nodes, {part.node_seconds:.1f} s on their threads together;"
+            " the slowest:",
+            "",
+            *_markdown_table(("node", "seconds"), nodes),
+            "",
+        ]
+    return lines
 
 
 def keep_part(
