@@ -195,6 +195,22 @@ def test_who_is_raised_within_the_day_counts_as_raised(bench: Bench) -> None:
     assert entries[0]["dwell_days_p50"] is None
 
 
+def test_percentiles_of_equal_stays_are_equal(bench: Bench) -> None:
+    # of 2282 seconds the interpolated p90 was less than the p50 by the last binary digit
+    give_lead(bench, lead("H", "2026-06-01T09:00"))
+    leads = [lead("H", "2026-06-01T09:00", record_key=key, lead_id=key) for key in ("L1", "L2")]
+    bench.given("stg_crm__leads", leads)
+    bench.persons("crm", "leads", {"L1": "u1", "L2": "u2"})
+    bench.given("stg_crm__follow_ups", [
+        {"record_key": f"F-{key}", "follow_up_id": f"F-{key}", "lead_id": key,
+         "followed_up_at": as_utc("2026-06-01T09:38:02"), "tier_before": "B", "tier_after": "H"}
+        for key in ("L1", "L2")
+    ])  # fmt: skip
+    row = only([r for r in bench.build("metrics_nurture_pool_daily") if r["exits"]])
+    assert (row["exits"], row["dwell_days_p50"]) == (2, row["dwell_days_p90"])
+    assert row["dwell_days_p50"] == pytest.approx(2282 / 86400)
+
+
 @pytest.mark.parametrize(("at", "raised"), [("2026-07-01T08:59:59", 1), ("2026-07-01T09:00", 0)])
 def test_a_rise_after_thirty_days_is_no_upgrade(bench: Bench, at: str, raised: int) -> None:
     give_lead(bench, lead("A", "2026-06-01T09:00"), (at, "C", "A"))
