@@ -7,7 +7,7 @@ from math import isclose
 from typing import Any
 
 import pytest
-from metrics_bench import Bench, Project, as_utc, compile_project
+from metrics_bench import Bench, Project, as_utc, compile_project, only
 from team_cases import draw_teams, fill_team
 from workforce_cases import Company
 
@@ -140,3 +140,23 @@ def test_a_change_of_weights_holds_from_its_month_on(project: Project) -> None:
         row["month"].month: row["coverage"] for row in bench.build("metrics_assessment_monthly")
     }
     assert (found[7], found[8]) == (pytest.approx(0.3 / 5), pytest.approx(0.6 / 5))
+
+
+def test_full_marks_are_a_hundred_points_however_the_weights_divide(project: Project) -> None:
+    """In doubles 57.0 / 0.57 is more than 100, and 0.33 + 0.56 + 0.11 more than 1."""
+    bench, month = Bench(project), {"period_kind": "month", "period": date(2026, 8, 1)}
+    parts = {"performance": 0.33, "user": 0.56, "process": 0.11}
+    rows = [
+        {"parameter_set": name, "dimension": d, "weight": w, "valid_from": date(2000, 1, 1)}
+        for d, w in parts.items()
+        for name in ("short", "long")
+    ]
+    bench.given("assessment_weights", rows)
+    member = month | {"staff_id": "S1", "dealer_code": "D1", "tenure_stage": "2年以上"}
+    bench.given_instead("int_assessment_members", [member])
+    item = {"item": "deals", "value": 1.0, "weight": 0.57, "weighted_score": 57.0, "coverage": 1.0}
+    bench.given_instead("int_assessment_scores", [member | item | {"dimension": d} for d in parts])
+    row = only(bench.build("int_assessment_totals"))
+    assert {row[f"{dimension}_score"] for dimension in parts} == {100.0}
+    assert row["short_coverage"] == 1.0
+    assert row["long_score"] == 100.0

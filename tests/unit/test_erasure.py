@@ -27,6 +27,7 @@ from zhongtai.database import connect
 from zhongtai.embedded_server import stop_embedded_server
 from zhongtai.erasure import erasures, requests, snapshots, sweep
 from zhongtai.erasure.erasures import Asked
+from zhongtai.erasure.key import draw_key, key_file
 from zhongtai.erasure.reports import is_genuine
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.home import secure_home
@@ -222,3 +223,13 @@ def test_a_restored_backup_is_erased_anew_by_tombstones_alone(
         assert (len(completed), removal.counts["raw: rows"]) == (2, 2)
         assert count_rows(connection)["crm/contacts/old.csv"] == (3, 1, 0, 0, 2)
     assert find_bytes(home.home, values_of("ALFA") | values_of("BRAVO")) == {}
+
+
+def test_a_key_that_was_drawn_and_could_not_be_cleared_up_goes_the_next_time(
+    settings: Settings,
+) -> None:
+    key = draw_key(settings)
+    left = key_file(settings).with_name(".key.4711")
+    left.write_text("00" * 32, "ascii")
+    assert draw_key(settings) == key
+    assert [f.name for f in left.parent.glob(".*")] == []

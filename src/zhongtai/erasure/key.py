@@ -52,8 +52,11 @@ def key_file(settings: Settings) -> Path:
 
 
 def draw_key(settings: Settings) -> Key:
-    """The key of this home; drawn at the first call."""
+    """The key of this home; drawn at the first call. The caller holds the erasures' lock alone."""
     file = key_file(settings)
+    for staged in file.parent.glob(".key.*"):
+        # left by a process that died here, or was not allowed to remove it
+        staged.unlink()
     if not file.exists():
         file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         staged = file.with_name(f".key.{os.getpid()}")

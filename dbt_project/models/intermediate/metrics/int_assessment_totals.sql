@@ -24,8 +24,14 @@ with
             case
                 when max(coverage) >= 0.5
                 then
-                    cast(sum(weighted_score) as double)
-                    / cast(sum(case when value is not null then weight end) as double)
+                    {{
+                        at_most(
+                            100,
+                            "cast(sum(weighted_score) as double)"
+                            ~ " / cast(sum(case when value is not null then weight end)"
+                            ~ " as double)",
+                        )
+                    }}
             end as score
         from {{ ref("int_assessment_scores") }}
         group by period_kind, period, staff_id, dealer_code, tenure_stage, dimension
@@ -111,12 +117,22 @@ select
         dimensions.{{ dimension }}_coverage, dimensions.{{ dimension }}_score,
     {%- endfor %}
     {%- for set in ["short", "long"] %}
-        {%- for measure in ["coverage", "score"] %}
+        {%- for measure, limit in [("coverage", 1), ("score", 100)] %}
+            {%- set parts = [] %}
             {%- for dimension in dimensions %}
-                cast(weights.{{ set }}_{{ dimension }} as double)
-                * dimensions.{{ dimension }}_{{ measure }}
-                {{- " + " if not loop.last }}
-            {%- endfor %} as {{ set }}_{{ measure }}
+                {%- do parts.append(
+                    "cast(weights."
+                    ~ set
+                    ~ "_"
+                    ~ dimension
+                    ~ " as double)"
+                    ~ " * dimensions."
+                    ~ dimension
+                    ~ "_"
+                    ~ measure
+                ) %}
+            {%- endfor %}
+            {{ at_most(limit, parts | join(" + ")) }} as {{ set }}_{{ measure }}
             {{- "," if not (loop.last and set == "long") }}
         {%- endfor %}
     {%- endfor %}

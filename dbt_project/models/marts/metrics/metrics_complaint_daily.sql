@@ -78,12 +78,7 @@ select
     {{ ratio("reopen_rate_30d", "has_come_back", is_mature("closed_at", 30)) }},
     {{ ratio("misleading_share", "type = '销售误导'", "true") }},
     count(minutes_to_adviser) as dispatch_to_adviser_count,
-    percentile_cont(0.5) within group (
-        order by minutes_to_adviser
-    ) as dispatch_to_adviser_p50,
-    percentile_cont(0.9) within group (
-        order by minutes_to_adviser
-    ) as dispatch_to_adviser_p90,
+    {{ percentiles("minutes_to_adviser", "dispatch_to_adviser") }},
     cast(max(owners) as bigint) as owners_at_month_start,
     cast(count(*) as double)
     * 1000

@@ -103,8 +103,7 @@ select
     }},
     {%- for name, lag in lags %}
         count({{ lag }}) as {{ name }}_count,
-        percentile_cont(0.5) within group (order by {{ lag }}) as {{ name }}_p50,
-        percentile_cont(0.9) within group (order by {{ lag }}) as {{ name }}_p90,
+        {{ percentiles(lag, name) }},
         {{ log_histogram(lag) }} as {{ name }}_sketch {{- "," if not loop.last }}
     {%- endfor %}
 from {{ ref("int_leads__funnel") }}

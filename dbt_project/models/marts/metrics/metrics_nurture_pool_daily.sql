@@ -43,12 +43,7 @@ select
     {{ ratio("upgrade_rate_30d", "is_upgrade", "is_upgrade_anchor") }},
     {{ ratio("pool_leak_rate_30d", "is_leak", "is_leak_anchor") }},
     count(dwell_days) as exits,
-    {# between equal values interpolation may lose the last binary digit: p90 below p50 #}
-    {%- for share, name in [(0.5, "p50"), (0.9, "p90")] %}
-        round(
-            percentile_cont({{ share }}) within group (order by dwell_days), 12
-        ) as dwell_days_{{ name }},
-    {%- endfor %}
+    {{ percentiles("dwell_days", "dwell_days") }},
     {{ ratio("tier_precision", "is_promise_kept", "is_promise_anchor") }},
     {{ ratio("nurture_touch_gap", "is_gap", "is_followed") }}
 from rows_of_facts

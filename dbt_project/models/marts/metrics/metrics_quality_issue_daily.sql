@@ -71,12 +71,7 @@ select
     {%- for name, happened_at in lags %}
         ,
         count(minutes_to_{{ name }}) as {{ name }}_minutes_count,
-        percentile_cont(0.5) within group (
-            order by minutes_to_{{ name }}
-        ) as {{ name }}_minutes_p50,
-        percentile_cont(0.9) within group (
-            order by minutes_to_{{ name }}
-        ) as {{ name }}_minutes_p90
+        {{ percentiles("minutes_to_" ~ name, name ~ "_minutes") }}
     {%- endfor %}
 from issues
 group by
