@@ -42,9 +42,13 @@ class Zygote:
         *,
         environment: Mapping[str, str] | None = None,
         kill_after: float | None = None,
+        may_abort: bool = False,
         **arguments: object,
     ) -> Ended:
-        """Run `module:function` in a child, which is killed after `kill_after` seconds if given."""
+        """Run `module:function` in a child, which is killed after `kill_after` seconds if given.
+
+        With `may_abort` a library may end the child (SIGABRT), which counts as killed.
+        """
         self.calls += 1
         answer = self.folder / f"answer-{self.calls}.json"
         request = {
@@ -66,7 +70,8 @@ class Zygote:
         killer.cancel()
         seconds = time.monotonic() - started
         if os.WIFSIGNALED(status):
-            assert os.WTERMSIG(status) == signal.SIGKILL, f"the child died of signal {status}"
+            expected = {signal.SIGKILL, *([signal.SIGABRT] if may_abort else [])}
+            assert os.WTERMSIG(status) in expected, f"the child died of signal {status}"
             answer.unlink(missing_ok=True)
             return Ended(True, seconds)
         content = json.loads(answer.read_text("utf-8"))
