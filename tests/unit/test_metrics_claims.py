@@ -25,6 +25,7 @@ MEASURED = {
     ("silent_owners", "deliveries"): (CARE, "silent_180_rate"),
     ("contacts_after_delivery", "deliveries"): (CARE, "owner_touch_90d"),
     ("proactive_contacts", "contacts"): (CARE, "proactive_share"),
+    ("fan_visits", "fans"): ("metrics_wecom_fans_monthly", "fan_to_visit_rate_90"),
     ("training_completion", "due"): ("metrics_training_monthly", "training_completion"),
 }
 
@@ -48,7 +49,7 @@ def wilson(hits: int, cases: int) -> tuple[float, float]:
 
 def test_every_claim_is_there_also_where_nothing_is_measured(project: Project) -> None:
     found = claims(Bench(project))
-    assert len(found) == 11
+    assert len(found) == 12
     assert {row["verdict"] for row in found.values()} == {"no data"}
     assert {row["measured"] for row in found.values()} == {None}
 

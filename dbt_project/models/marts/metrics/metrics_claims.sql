@@ -64,6 +64,12 @@
         "proactive_share",
     ),
     (
+        "fan_visits",
+        "fans",
+        "metrics_wecom_fans_monthly",
+        "fan_to_visit_rate_90",
+    ),
+    (
         "training_completion",
         "due",
         "metrics_training_monthly",
