@@ -296,6 +296,7 @@ def test_what_happens_around_cars_is_told_as_it_was(world: World, home: Home, ta
 # of links only the last day is told
 USER_METRICS = {
     "metrics_owner_care_monthly": "true",
+    "metrics_wecom_fans_monthly": "true",
     "metrics_dual_link_daily": "customers > 0"
     " and date = (select max(date) from metrics.metrics_dual_link_daily)",
 }

@@ -78,6 +78,24 @@ where k.dealer is not null
 group by all order by all
 """
 
+_FANS = """
+with contacts as (
+    select r.component as person, w.添加时间 as added, coalesce(s.dealer_code, '') as dealer,
+        w.企微ExternalUserID || '|' || w.员工ID as record_key
+    from clean_wecom_contacts w
+    join records r on r.source = 'crm' and r.entity = 'wecom_contacts'
+        and r.record_key = w.企微ExternalUserID || '|' || w.员工ID
+    left join clean_staff s on s.staff_id = w.员工ID
+    where w.添加时间 < $as_of
+), firsts as (
+    select person, min(added) as added, arg_min(dealer, (added, record_key)) as dealer
+    from contacts group by person
+)
+select date_trunc('month', added + interval '8' hour)::date as month, dealer as dealer_code,
+    count(*) as fans_gained
+from firsts group by all order by all
+"""
+
 
 def users_truth(connection: "duckdb.DuckDBPyConnection", as_of: datetime) -> "dict[str, pa.Table]":
     """Return the true values by table; `clean_` relations and `records` must be there.
@@ -88,4 +106,5 @@ def users_truth(connection: "duckdb.DuckDBPyConnection", as_of: datetime) -> "di
     return {
         "metrics_owner_care_monthly": connection.execute(_OWNERS, at).to_arrow_table(),
         "metrics_dual_link_daily": connection.execute(_LINKS, at).to_arrow_table(),
+        "metrics_wecom_fans_monthly": connection.execute(_FANS, at).to_arrow_table(),
     }
