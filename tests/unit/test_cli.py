@@ -257,6 +257,25 @@ def test_one_shot_commands_do_not_wait_for_files_to_settle_unless_told(
     assert without_waiting(make_settings(tmp_path)).stable_seconds == 7
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["status"],
+        ["explain", "u_1"],
+        ["quarantine", "list"],
+        ["check"],
+        ["erase", "--identifier", "mobile=13800000000", "--dry-run"],
+    ],
+)
+def test_who_looks_into_a_home_that_is_not_there_is_told_and_makes_none(
+    invoke: Invoke, tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    home = tmp_path / "mistyped"
+    assert invoke(*command, "--home", str(home)) == 2
+    assert f"there is no home at {home}" in capsys.readouterr().err
+    assert not home.exists()
+
+
 def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").touch()
     with pytest.raises(ConfigurationError, match="is a file"):

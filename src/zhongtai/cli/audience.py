@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zhongtai.cli.decisions import Author, current_user
-from zhongtai.cli.options import AsJson, Because, Home, make_settings
+from zhongtai.cli.options import AsJson, Because, Home, make_settings, open_home
 from zhongtai.cli.output import say, say_json, say_table
 from zhongtai.cli.previews import say_preview
 from zhongtai.cli.server import server_on_demand
@@ -107,7 +107,7 @@ def export(  # noqa: PLR0913, PLR0917  # one parameter per option
 
         zhongtai audience export owners_to_exclude --to owners.parquet --because "Q2 campaign"
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai.tags.exports import export_audience
 
@@ -134,7 +134,7 @@ def exports(
 
         zhongtai audience exports high_intent_call
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai.tags.exports import list_exports
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhongtai.cli.options import AsJson, Home, make_settings, parse_as_of
+from zhongtai.cli.options import AsJson, Home, open_home, parse_as_of
 from zhongtai.cli.output import say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
 from zhongtai.errors import ConfigurationError
@@ -56,7 +56,7 @@ def explain(  # noqa: PLR0913, PLR0917  # one parameter per option
             f"--on was given with {'two records' if other else '--svg'}",
             hint="--on tells who one record or id was; ask about one, without --svg",
         )
-    found = _find(make_settings(home), person_or_record, other, at)
+    found = _find(open_home(home), person_or_record, other, at)
     if as_json:
         say_json(_plain(found))
     else:

@@ -7,7 +7,7 @@ import typer
 
 from zhongtai.cli.decisions import Author, current_user, make_decisions
 from zhongtai.cli.explanations import explain
-from zhongtai.cli.options import AsJson, AsOf, Home, make_settings, parse_as_of
+from zhongtai.cli.options import AsJson, AsOf, Home, open_home, parse_as_of
 from zhongtai.cli.output import reporting, say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
 
@@ -56,7 +56,7 @@ def erase(  # noqa: PLR0913, PLR0917  # one parameter per option
     from zhongtai.erasure.erasures import count_erasure, read_identifier
 
     asked = read_identifier(identifier)
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings), reporting(quiet=as_json) as progress:
         from zhongtai import pipeline
 
@@ -106,7 +106,7 @@ def retention(
         zhongtai retention --dry-run --as-of 2027-01-01 --json
     """
     moment = parse_as_of(as_of)
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings), reporting(quiet=as_json) as progress:
         from datetime import UTC, datetime
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhongtai.cli.options import AsJson, Home, make_settings
+from zhongtai.cli.options import AsJson, Home, make_settings, open_home
 from zhongtai.cli.output import say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
 
@@ -45,7 +45,7 @@ def status(home: Home = None, as_json: AsJson = False) -> None:
 
         zhongtai status --home .zhongtai --json
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai.status import read_status
 

@@ -58,6 +58,20 @@ def make_settings(home: Path | None, landing: str | None = None) -> "Settings":
     return settings
 
 
+def open_home(home: Path | None) -> "Settings":
+    """Settings of a home that is there, for commands that could find nothing in a new one.
+
+    Raises ConfigurationError for a folder that does not exist; nothing is made in its place.
+    """
+    settings = make_settings(home)
+    if not settings.home.exists() and not settings.database_url.get_secret_value():
+        raise ConfigurationError(
+            f"there is no home at {settings.home.absolute()}",
+            hint="give the right one with --home or ZHONGTAI_HOME; `zhongtai run` makes a new one",
+        )
+    return settings
+
+
 def without_waiting(settings: "Settings") -> "Settings":
     """For a one-shot run: what lies in the landing zone now is complete, unless set otherwise."""
     if settings.stable_seconds is None:

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from zhongtai.cli.options import AsJson, Home, Landing, make_settings
+from zhongtai.cli.options import AsJson, Home, Landing, make_settings, open_home
 from zhongtai.cli.output import reporting, say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
 
@@ -44,7 +44,7 @@ def list_items(  # noqa: PLR0913, PLR0917  # one parameter per option
 
         zhongtai quarantine list --source crm --rule key_missing --json
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai import quarantine
 
@@ -75,7 +75,7 @@ def show(
 
         zhongtai quarantine show 1f0c… --limit 5 --home .zhongtai
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai import quarantine
 

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from zhongtai.cli.options import AsJson, Home, make_settings
+from zhongtai.cli.options import AsJson, Home, open_home
 from zhongtai.cli.output import say, say_json, say_table
 from zhongtai.errors import ConfigurationError
 
@@ -49,7 +49,7 @@ def staff(
 
     if (month is None) == (year is None):
         raise ConfigurationError("give either --month or --year", hint="for instance 2026-10")
-    found = read_assessment(make_settings(home), staff_id, month or year or "")
+    found = read_assessment(open_home(home), staff_id, month or year or "")
     if as_json:
         say_json(found.as_dict())
     else:

@@ -13,6 +13,7 @@ from zhongtai.cli.options import (
     Landing,
     RunId,
     make_settings,
+    open_home,
     parse_as_of,
     without_waiting,
 )
@@ -173,7 +174,7 @@ def check(home: Home = None, run_id: RunId = None, as_json: AsJson = False) -> N
 
         zhongtai check --home .zhongtai --run 20260331T160000-3f9a1c2b --json
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings), reporting(quiet=as_json) as progress:
         from zhongtai import pipeline
 
@@ -194,7 +195,7 @@ def publish(home: Home = None, run_id: RunId = None, as_json: AsJson = False) ->
 
         zhongtai publish --home .zhongtai
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings), reporting(quiet=as_json) as progress:
         from zhongtai import pipeline
 
@@ -219,7 +220,7 @@ def release(
 
         zhongtai release --because "the campaign doubled the leads" --home .zhongtai
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings), reporting(quiet=as_json) as progress:
         from zhongtai import pipeline
 
@@ -245,7 +246,7 @@ def rollback(
 
         zhongtai rollback 20260331T160000Z-3f9a1c2b --home .zhongtai
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai import publish as publication
 
