@@ -84,8 +84,11 @@ def periods(
     if buyer in exports.organisation.values():
         for at, order in exports.cars(buyer):
             if order["vin"] == vin:
-                later = [o["valid_from"] for o in held if o["valid_from"] > at]
-                yield at, min(later, default=None)
+                back = taken_back(order, at)
+                sold = (exports.delivery(o["order_no"]) for o in exports.orders if o["vin"] == vin)
+                ends = [*(o["valid_from"] for o in held), *sold]
+                later = [end for end in ends if end is not None and end > at]
+                yield at, min([*later, *([back[0]] if back else [])], default=None)
 
 
 def whose(exports: MoneyExports) -> dict[tuple[str, str], str | None]:

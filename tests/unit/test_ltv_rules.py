@@ -19,7 +19,10 @@ def bench(project: Project) -> Bench:
 
 
 def sell(bench: Bench, *cars: tuple[str, str], **returned: str) -> None:
-    """Cars O1, O2, … with a profit of 10,000 yuan: buyers and local times of delivery."""
+    """Cars O1, O2, … with a profit of 10,000 yuan: buyers and local times of delivery.
+
+    `returned` are local times by order; VIN there says that all of them are the same car.
+    """
     orders, deliveries, buyers = [], [], {}
     for number, (who, at) in enumerate(cars, 1):
         key, back = f"O{number}", returned.get(f"O{number}")
@@ -29,7 +32,7 @@ def sell(bench: Bench, *cars: tuple[str, str], **returned: str) -> None:
                 "record_key": key,
                 "order_no": key,
                 "staff_id": "A",
-                "vin": f"VIN{number}",
+                "vin": returned.get("VIN", f"VIN{number}"),
                 "unit_profit_fen": 1_000_000,
                 "blue_invoiced_at": as_utc(at),
                 "red_invoiced_at": back and as_utc(back),
@@ -40,6 +43,18 @@ def sell(bench: Bench, *cars: tuple[str, str], **returned: str) -> None:
     bench.given("stg_dms__orders", orders)
     bench.given("stg_dms__deliveries", deliveries)
     bench.persons("dms", "orders", buyers)
+
+
+def as_companies(bench: Bench, **organisations: str) -> None:
+    """Orders of companies instead of persons."""
+    bench.given("bridge_user_records", [])
+    bench.given(
+        "bridge_organisation_records",
+        [
+            {"source": "dms", "entity": "orders", "record_key": order, "organisation_id": who}
+            for order, who in organisations.items()
+        ],
+    )
 
 
 def serve(bench: Bench, *visits: tuple[str, str]) -> None:
@@ -82,6 +97,25 @@ def test_service_of_a_car_that_was_passed_on_is_no_value_of_its_first_owner(benc
     serve(bench, ("VIN1", "2026-06-30T23:59:59"), ("VIN1", "2026-07-01T00:00:00"))
     row = only(bench.build("metrics_ltv_monthly"))
     assert (row["margin_car_fen"], row["margin_service_fen"]) == (1_000_000, 10_000)
+
+
+def test_service_of_a_car_that_a_company_returned_is_no_value_of_it(bench: Bench) -> None:
+    sell(bench, ("c1", "2026-05-01"), O1="2026-07-01")
+    as_companies(bench, O1="c1")
+    serve(bench, ("VIN1", "2026-06-30T23:59:59"), ("VIN1", "2026-07-01T00:00:00"))
+    row = only(bench.build("metrics_ltv_monthly"))
+    assert (row["margin_car_fen"], row["margin_service_fen"]) == (0, 10_000)
+
+
+def test_service_of_a_car_that_went_from_company_to_company_is_of_who_had_it(bench: Bench) -> None:
+    sell(bench, ("c1", "2026-05-01"), ("c2", "2026-07-01"), VIN="VIN1")
+    as_companies(bench, O1="c1", O2="c2")
+    serve(bench, ("VIN1", "2026-06-30T23:59:59"), ("VIN1", "2026-07-01T00:00:00"))
+    rows = cohorts(bench)
+    assert {month: row["margin_service_fen"] for month, row in rows.items()} == {
+        "2026-05": 10_000,
+        "2026-07": 10_000,
+    }
 
 
 def test_what_falls_on_the_36th_month_belongs_to_the_60_months_only(bench: Bench) -> None:

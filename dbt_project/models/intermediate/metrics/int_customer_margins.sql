@@ -8,20 +8,33 @@ with
         where car_number = 1
     ),
 
+    begun as (
+        select vin, valid_from as began_at
+        from {{ ref("int_users__ownerships") }}
+        union all
+        select vin, delivered_at
+        from {{ ref("int_car_sales") }}
+    ),
+
     held as (
         select one_id as buyer_key, vin, valid_from, valid_to
         from {{ ref("int_users__ownerships") }}
         union all
-        -- a company's car is its own until a person has it
+        -- a company's car is its own until it is returned or somebody else has it
         select
-            cars.organisation_id, cars.vin, cars.delivered_at, min(persons.valid_from)
+            cars.organisation_id,
+            cars.vin,
+            cars.delivered_at,
+            least(min(begun.began_at), cars.reversed_at)
         from {{ ref("int_car_sales") }} as cars
-        left join
-            {{ ref("int_users__ownerships") }} as persons
-            on persons.vin = cars.vin
-            and persons.valid_from > cars.delivered_at
+        left join begun on begun.vin = cars.vin and begun.began_at > cars.delivered_at
         where cars.organisation_id is not null and cars.vin is not null
-        group by cars.organisation_id, cars.order_no, cars.vin, cars.delivered_at
+        group by
+            cars.organisation_id,
+            cars.order_no,
+            cars.vin,
+            cars.delivered_at,
+            cars.reversed_at
     ),
 
     amounts as (
