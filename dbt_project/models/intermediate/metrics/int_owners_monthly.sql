@@ -1,17 +1,22 @@
 -- Grain: one row per month up to as-of.
 {%- set no_end = "timestamp '9999-01-01 00:00:00'" %}
 with
+    -- two cars of one moment would be placed one way here and the other way below
+    held as (
+        select one_id, valid_from, max(coalesce(valid_to, {{ no_end }})) as valid_to
+        from {{ ref("int_users__ownerships") }}
+        group by one_id, valid_from
+    ),
+
     covered as (
         select
-            one_id,
-            valid_from,
-            coalesce(valid_to, {{ no_end }}) as valid_to,
-            max(coalesce(valid_to, {{ no_end }})) over (
+            *,
+            max(valid_to) over (
                 partition by one_id
-                order by valid_from, coalesce(valid_to, {{ no_end }})
+                order by valid_from
                 rows between unbounded preceding and 1 preceding
             ) as covered_to
-        from {{ ref("int_users__ownerships") }}
+        from held
     ),
 
     numbered as (
@@ -21,7 +26,7 @@ with
             valid_to,
             sum(case when covered_to >= valid_from then 0 else 1 end) over (
                 partition by one_id
-                order by valid_from, valid_to
+                order by valid_from
                 rows between unbounded preceding and current row
             ) as period
         from covered

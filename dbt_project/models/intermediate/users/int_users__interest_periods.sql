@@ -19,7 +19,7 @@ with
         group by 1, 2, 3
     ),
 
-    lasting as (
+    signs as (
         select
             one_id,
             kind,
@@ -37,12 +37,19 @@ with
         where kind in ('comparing', 'deciding')
     ),
 
+    -- two of one moment would be placed one way here and the other way below
+    lasting as (
+        select one_id, kind, valid_from, max(valid_to) as valid_to
+        from signs
+        group by one_id, kind, valid_from
+    ),
+
     placed as (
         select
             *,
             max(valid_to) over (
                 partition by one_id, kind
-                order by valid_from, valid_to
+                order by valid_from
                 rows between unbounded preceding and 1 preceding
             ) as reached
         from lasting
@@ -55,7 +62,7 @@ with
                 case when reached is null or valid_from > reached then 1 else 0 end
             ) over (
                 partition by one_id, kind
-                order by valid_from, valid_to
+                order by valid_from
                 rows between unbounded preceding and current row
             ) as period
         from placed

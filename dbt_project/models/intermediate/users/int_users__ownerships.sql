@@ -13,7 +13,7 @@ with
             u.one_id is not null as is_person,
             case
                 when o.status = '已退车' or o.red_invoiced_at is not null
-                then coalesce(o.red_invoiced_at, o.updated_at)
+                then coalesce(o.red_invoiced_at, o.cancelled_at, o.updated_at)
             end as returned_at
         from {{ ref("stg_dms__orders") }} as o
         left join
@@ -139,9 +139,10 @@ select
     claimed_at as valid_from,
     case
         when
-            returned_at >= claimed_at
+            returned_at is not null
             and (succeeded_at is null or returned_at < succeeded_at)
-        then returned_at
+        -- an end before the beginning comes with the beginning
+        then greatest(returned_at, claimed_at)
         else succeeded_at
     end as valid_to
 from periods
