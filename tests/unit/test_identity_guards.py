@@ -236,6 +236,28 @@ def test_a_name_of_several_persons_matches_nobody_by_town_alone(namesake: str | 
     assert resolve_people(people).together("a", "lead")
 
 
+@pytest.mark.parametrize("apart", [1, 7])
+def test_neighbouring_numbers_are_of_different_people(apart: int) -> None:
+    people = {
+        f"p{n}": record(
+            f"mobile:+861391112{n * apart:04}", name="李明明", dealer_code="D1", city="苏州市"
+        )
+        for n in range(8)
+    }
+    assert len(resolve_people(people).groups) == 8
+
+
+def test_two_numbers_and_a_birth_date_are_one_person_in_one_town_only() -> None:
+    def one(number: int, city: str) -> Person:
+        mobile = f"mobile:+861391112{number:04}"
+        return record(mobile, name="欧阳若曦", birth_date="1990-02-03", city=city)
+
+    assert resolve_people({"a": one(1234, "苏州市"), "b": one(8765, "苏州市")}).together("a", "b")
+    assert not resolve_people({"a": one(1234, "苏州市"), "b": one(8765, "杭州市")}).together(
+        "a", "b"
+    )
+
+
 def test_a_nameless_record_goes_to_who_uses_the_number_clearly_more() -> None:
     people = {f"own{n}": record(HUB, name="王伟") for n in range(4)} | {
         "borrowed": record(HUB, "mobile:+8613900000001", name="李娜"),
