@@ -141,7 +141,9 @@ _TABLES = (
     "create table staging.stg_website__pages (visitor_id varchar)",
     "create table staging.stg_website__custom_events (visitor_id varchar)",
     "insert into staging.stg_crm__leads values ('L1'), ('L2'), ('L3')",
-    "create table intermediate.int_leads as select record_key from staging.stg_crm__leads",
+    "create table intermediate.int_leads as select record_key,"
+    " timestamp '2026-03-01 02:00:00' as created_at from staging.stg_crm__leads",
+    "alter table staging.stg_crm__complaints add column accepted_at timestamp",
     "create table identity.changes (run_id varchar, change varchar, one_id varchar,"
     " previous_one_id varchar, record_count bigint)",
     "create table identity.refused_links (reason varchar)",

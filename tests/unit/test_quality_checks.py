@@ -157,6 +157,18 @@ def test_a_fault_in_the_candidate_is_seen(built: Built, statement: str, check: s
     assert found[check].startswith("failed: ") or "drop table" in statement
 
 
+def test_what_came_without_a_readable_time_is_missed_on_no_date(built: Built) -> None:
+    statement = (
+        "insert into staging.stg_crm__complaints values ('C1', null);"
+        " update intermediate.int_leads set created_at = null where record_key = 'L3';"
+        " update metrics.metrics_lead_funnel_daily set leads_test = 0"
+    )
+    # nobody made the person of C1 either
+    assert troubles(built.settings, built.run, statement).keys() == {
+        "every_person_record_is_bridged"
+    }
+
+
 @pytest.mark.parametrize(
     "text",
     [

@@ -80,15 +80,15 @@ _EQUALITIES = (
     ),
     Equality(
         "every_lead_is_in_the_funnel",
-        "leads created and test leads together are all leads, each once",
+        "leads created and test leads together are all leads with a readable time, each once",
         "select sum(leads_created) + sum(leads_test) from metrics.metrics_lead_funnel_daily",
-        "select count(*) from intermediate.int_leads",
+        "select count(*) from intermediate.int_leads where created_at is not null",
     ),
     Equality(
         "every_complaint_is_counted",
-        "each complaint is accepted on exactly one date",
+        "each complaint with a readable time is accepted on exactly one date",
         "select sum(accepted) from metrics.metrics_complaint_daily",
-        "select count(*) from staging.stg_crm__complaints",
+        "select count(*) from staging.stg_crm__complaints where accepted_at is not null",
     ),
     Equality(
         "every_valid_response_is_in_the_score",
