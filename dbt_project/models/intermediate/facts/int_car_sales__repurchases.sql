@@ -13,16 +13,6 @@ with
         where cars.blue_invoiced_at is not null
     ),
 
-    pairs as (
-        select one_id, related_one_id
-        from {{ ref("bridge_user_relationships") }}
-        where relationship = 'household'
-        union
-        select related_one_id, one_id
-        from {{ ref("bridge_user_relationships") }}
-        where relationship = 'household'
-    ),
-
     judged as (
         select
             order_no,
@@ -48,7 +38,8 @@ with
             1,
             firsts.order_no
         from rated
-        inner join pairs on pairs.one_id = rated.one_id
+        inner join
+            {{ ref("int_users__households") }} as pairs on pairs.one_id = rated.one_id
         inner join
             {{ ref("int_car_sales") }} as firsts
             on firsts.one_id = pairs.related_one_id

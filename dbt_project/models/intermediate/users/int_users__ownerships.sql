@@ -1,8 +1,8 @@
 -- Grain: one row per person, vehicle and period of ownership.
 -- A delivery makes its order's person the owner. A used car is taken over by whoever
--- binds it later while no one else is bound to it, unless they live with whom it was
--- delivered to and only drive it, or brings it to service under their own name as the
--- new owner. A return or the next owner, also a company, ends it.
+-- binds it later while no one else is bound to it, unless it is a company's or of whom
+-- they live with, or brings it to service under their own name as the new owner. A
+-- return or the next owner, also a company, ends it.
 with
     orders as (
         select
@@ -34,6 +34,7 @@ with
             -- a delivery without a known order still ends what was before
             coalesce(o.holder, concat('delivery ', d.delivery_id)) as holder,
             coalesce(o.is_person, false) as is_person,
+            o.holder is not null and not o.is_person as is_of_company,
             o.name,
             d.delivered_at as claimed_at,
             o.returned_at
@@ -43,24 +44,22 @@ with
     ),
 
     first_deliveries as (
-        select vin, min(claimed_at) as delivered_at from deliveries group by vin
-    ),
-
-    households as (
-        select one_id, related_one_id
-        from {{ ref("bridge_user_relationships") }}
-        where relationship = 'household'
-        union all
-        select related_one_id, one_id
-        from {{ ref("bridge_user_relationships") }}
-        where relationship = 'household'
+        select
+            vin,
+            min(claimed_at) as delivered_at,
+            max(case when is_of_company then 1 else 0 end) as is_of_company
+        from deliveries
+        group by vin
     ),
 
     takeovers_in_app as (
         select b.vin, b.one_id as holder, b.valid_from as claimed_at
         from {{ ref("int_users__bindings") }} as b
         inner join
-            first_deliveries as d on b.vin = d.vin and b.valid_from > d.delivered_at
+            first_deliveries as d
+            on b.vin = d.vin
+            and b.valid_from > d.delivered_at
+            and d.is_of_company = 0
         where
             not exists (
                 select 1
@@ -74,7 +73,9 @@ with
             and not exists (
                 select 1
                 from deliveries as family
-                inner join households on households.one_id = family.holder
+                inner join
+                    {{ ref("int_users__households") }} as households
+                    on households.one_id = family.holder
                 where family.vin = b.vin and households.related_one_id = b.one_id
             )
     ),
