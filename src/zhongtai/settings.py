@@ -62,7 +62,7 @@ class Settings(BaseSettings):
         False, description="Move a landed file to <home>/archive once its ledger row is final"
     )
     erase_on_request: bool = Field(
-        False, description="Erase whom crm/erasure_requests mean in the next run; else they wait"
+        True, description="Erase whom crm/erasure_requests mean in the next run; else they wait"
     )
     incremental_tags: bool = Field(
         True, description="Compute tags anew only of persons of whom something changed"

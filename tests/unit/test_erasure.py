@@ -51,8 +51,10 @@ def ignore(_: str) -> None:
 def home(contracts: Contracts) -> Iterator[Settings]:
     """A home with its own PostgreSQL, from which ALFA (who asked) and BRAVO were erased."""
     folder = Path(tempfile.mkdtemp(prefix="zt-er-", dir="/tmp"))
-    settings = load_settings(home=folder, stable_seconds=0, threads=2, erase_on_request=True)
     with pytest.MonkeyPatch.context() as patch:
+        # unless a setting says otherwise requests are carried out
+        patch.delenv("ZHONGTAI_ERASE_ON_REQUEST")
+        settings = load_settings(home=folder, stable_seconds=0, threads=2)
         patch.setattr(publisher, "commit_identity", write_map)
         patch.setattr(snapshots, "ready_bitmaps", lambda *_: None)
         try:
