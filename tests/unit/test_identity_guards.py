@@ -208,18 +208,6 @@ def test_blocked_values_link_nothing(value: str) -> None:
     assert found.shared == {value: "blocked"}
 
 
-@pytest.mark.parametrize("name", ["测试", "测试01", "客户", "无名氏", "Test 1"])
-def test_a_word_for_nobody_is_no_name(name: str) -> None:
-    people = {
-        "a": record(HUB, name="王伟"),
-        "b": record(HUB, name=name),
-        **{f"t{n}": record(name=name, dealer_code="D1", city="苏州市") for n in range(2)},
-    }
-    found = resolve_people(people)
-    assert found.together("a", "b")
-    assert not found.together("t0", "t1")
-
-
 @pytest.mark.parametrize("namesake", [None, "b", "c"])
 def test_a_name_of_several_persons_matches_nobody_by_town_alone(namesake: str | None) -> None:
     def one(*named: str, **known: str) -> Person:
@@ -234,28 +222,6 @@ def test_a_name_of_several_persons_matches_nobody_by_town_alone(namesake: str | 
     assert resolve_people(people).together("a", "lead") == (namesake is None)
     people["lead"] = one(gender="女", birth_date="1990-02-03")
     assert resolve_people(people).together("a", "lead")
-
-
-@pytest.mark.parametrize("apart", [1, 7])
-def test_neighbouring_numbers_are_of_different_people(apart: int) -> None:
-    people = {
-        f"p{n}": record(
-            f"mobile:+861391112{n * apart:04}", name="李明明", dealer_code="D1", city="苏州市"
-        )
-        for n in range(8)
-    }
-    assert len(resolve_people(people).groups) == 8
-
-
-def test_two_numbers_and_a_birth_date_are_one_person_in_one_town_only() -> None:
-    def one(number: int, city: str) -> Person:
-        mobile = f"mobile:+861391112{number:04}"
-        return record(mobile, name="欧阳若曦", birth_date="1990-02-03", city=city)
-
-    assert resolve_people({"a": one(1234, "苏州市"), "b": one(8765, "苏州市")}).together("a", "b")
-    assert not resolve_people({"a": one(1234, "苏州市"), "b": one(8765, "杭州市")}).together(
-        "a", "b"
-    )
 
 
 def test_a_nameless_record_goes_to_who_uses_the_number_clearly_more() -> None:

@@ -14,6 +14,7 @@ _COMPOUND = frozenset(
         *("令狐", "宇文", "长孙", "司徒", "端木", "淳于", "单于", "南宫", "独孤", "轩辕"),
     )
 )
+_TITLES = "(先生|女士|小姐|太太|师傅|老师|经理|老板|总|哥|姐)$|^(mr|mrs|ms|miss|dr) "
 _HAN = re.compile(r"^[\u3400-\u9fff\U00020000-\U0003ffff]+$")
 
 Sound = Callable[[str], Sequence[str]]
@@ -59,10 +60,7 @@ def name_key_sql(column: str) -> str:
     han = f"regexp_replace({tidy}, '[\\s·•.]+', '', 'g')"
     latin = f"regexp_replace({tidy}, '[\\s.,]+', ' ', 'g')"
     spelled = f"case when regexp_full_match({tidy}, '[ -~]*') then {latin} else {han} end"
-    return (
-        "nullif(trim(regexp_replace("
-        f"{spelled}, '(先生|女士|小姐|太太)$|^(mr|mrs|ms|miss|dr) ', '')), '')"
-    )
+    return f"nullif(trim(regexp_replace({spelled}, '{_TITLES}', '')), '')"
 
 
 def full_name_sql(key: str) -> str:

@@ -81,7 +81,8 @@ where
     -- what a form calls somebody without a name is no name
     and not (
         attribute = 'name'
-        and value in ('先生', '女士', '小姐', '客户', '用户', '匿名', '未知', '不详', '测试')
+        and value
+        in ('先生', '女士', '小姐', '客户', '用户', '匿名', '未知', '不详', '测试', '微信用户', '匿名用户')
     )
     and not (
         attribute = 'birth_date'
