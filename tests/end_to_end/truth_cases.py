@@ -111,6 +111,8 @@ class Home:
 def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     """Run the program in a process of its own, without settings of whoever runs the tests."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("ZHONGTAI_")}
+    # the truth is of everybody, also of whom requests mean
+    environment["ZHONGTAI_ERASE_ON_REQUEST"] = "false"
     return subprocess.run(
         [PROGRAM, *arguments], env=environment, capture_output=True, text=True, check=False
     )

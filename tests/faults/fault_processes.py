@@ -96,6 +96,7 @@ def _kill(child: int) -> None:
 def start_zygote(folder: Path, *modules: str, **environment: str) -> Iterator[Zygote]:
     """A zygote that has also imported `modules`, of tests/faults or of the product."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("ZHONGTAI_")}
+    clean["ZHONGTAI_ERASE_ON_REQUEST"] = "false"
     with (folder / "zygote.log").open("w") as log:
         process = subprocess.Popen(
             [sys.executable, str(_HERE / "fault_zygote.py"), *modules],
