@@ -151,14 +151,16 @@ def test_the_ledger_counts_what_each_rule_set_aside(
     landing: Landing, settings: Settings, ingest: Any
 ) -> None:
     rows = [follow_up(1), follow_up(2, 跟进时间="soon"), follow_up(3, 跟进方式="飞鸽")]
-    landing.deliver("crm.follow_ups", [*rows, follow_up(4, 跟进时间="bad")])
+    landing.deliver(
+        "crm.follow_ups", [*rows, follow_up(4, 跟进时间="bad"), follow_up(5, 跟进时间="0001-01-01")]
+    )
     ingest()
     with connect(settings) as connection:
         found = connection.execute(
             "select level, rule, column_name, severity, rows from ledger.quarantine order by 1, 2"
         ).fetchall()
     assert found == [
-        ("row", "event_time_unreadable", "跟进时间", "critical", 2),
+        ("row", "event_time_unreadable", "跟进时间", "critical", 3),
         ("value", "unknown_value", "跟进方式", "warning", 1),
     ]
 

@@ -1,4 +1,4 @@
 {#- A delivered number as a rounded bigint; null where the text is no number. -#}
 {% macro whole_number(text) -%}
-    cast(round(try_cast({{ text }} as double)) as bigint)
+    try_cast(round(try_cast({{ text }} as double)) as bigint)
 {%- endmacro %}

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _ALLOWED_AHEAD = timedelta(days=1)
+_FIRST_MOMENT = pa.scalar(datetime(1900, 1, 1), pa.timestamp("us"))  # noqa: DTZ001  # naive UTC
 _BLANK_LEADS = np.isin(np.arange(256), (0xC2, 0xE1, 0xE2, 0xE3))
 # A vocabulary has a handful of words; a column with more distinct values than this holds none.
 _MOST_WORDS = 100_000
@@ -204,7 +205,9 @@ class RowRules:
         event = self._contract.event_time
         if event is None:
             return pa.nulls(batch.num_rows, pa.timestamp("us"))
-        return read_times(duck, batch.column(event), self._contract.by_delivered[event].type)
+        times = read_times(duck, batch.column(event), self._contract.by_delivered[event].type)
+        # 0001-01-01 stands for no time where a program has no word for that
+        return pc.if_else(pc.greater_equal(times, _FIRST_MOMENT), times, None)
 
     def _offends(self, name: str, shape: Shape) -> str:
         """SQL that is true for an offending row."""
