@@ -6,6 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
+from gate_checks import broken_checks
 from metrics_bench import Bench, Project, as_utc, only, ratio
 from money_cases import money_project
 
@@ -408,6 +409,62 @@ def test_a_red_invoice_after_the_payment_claims_the_reward_back(bench: Bench) ->
         " group by reward_id order by reward_id"
     )
     assert [row["owed"] for row in owed] == [-50_000, 0]
+
+
+def test_a_reversal_of_a_reward_is_due_and_paid_like_one(bench: Bench) -> None:
+    sell(bench, [("u1", "A", "2026-04-01"), ("u2", "B", "2026-06-01")])
+    refer(bench)
+    given = [reward("W1", "1", "2026-07-01"), reward("W2", "1", "2026-07-02")]
+    given += [reward("W3", "0", None), reward("W4", "2", "2026-07-03")]
+    for row in given[1:]:
+        row["amount_fen"] = -50_000
+    bench.given("stg_partner__rewards", given)
+    bench.build("metrics_referral_member_monthly")
+    sums = bench.query(
+        "select sum(due_fen) as due, sum(paid_fen) as paid from profiles.fct_referral_rewards"
+        " group by reward_id order by reward_id"
+    )
+    assert [(row["due"], row["paid"]) for row in sums] == [
+        (50_000, 50_000),
+        (-50_000, -50_000),
+        (-50_000, 0),
+        (0, 0),
+    ]
+    assert broken_checks(bench, ["fct_referral_rewards", "metrics_referral_member_monthly"]) == []
+
+
+def test_a_reversal_of_a_reward_ends_with_the_order(bench: Bench) -> None:
+    cars = [("u1", "A", "2026-04-01"), ("u2", "B", "2026-06-01")]
+    sell(bench, cars, O2={"red_invoiced_at": as_utc("2026-08-01"), "status": "已退车"})
+    refer(bench)
+    back = {"amount_fen": -50_000}
+    given = [reward("W1", "1", "2026-07-01"), reward("W2", "1", "2026-07-02") | back]
+    given += [reward("W3", "0", None) | back, reward("W4", "2", "2026-07-03") | back]
+    bench.given("stg_partner__rewards", given)
+    rows = bench.build("metrics_referral_member_monthly")
+    kinds = ("due", "paid", "clawed_back", "withdrawn")
+    months = {
+        f"{row['month']:%m}": tuple(row[f"reward_{kind}_fen"] for kind in kinds) for row in rows
+    }
+    assert months["06"] == (-100_000, 0, 0, 0)
+    assert months["07"] == (0, 0, 0, -50_000)
+    assert months["08"] == (0, 0, 0, -50_000)
+    assert broken_checks(bench, ["fct_referral_rewards", "metrics_referral_member_monthly"]) == []
+
+
+def test_a_reward_that_is_taken_back_twice_or_in_part_breaks_the_checks(bench: Bench) -> None:
+    entries = {"W1": [("due", -100), ("clawback", 50)], "W2": [("due", 100), ("refused", -100)]}
+    rows = [
+        {"entry_id": f"{key}|{entry}", "reward_id": key, "entry": entry}
+        | {"due_fen": fen, "paid_fen": 0}
+        for key, found in entries.items()
+        for entry, fen in found
+    ]
+    bench.given_instead("fct_referral_rewards", rows[2:])
+    assert broken_checks(bench, ["fct_referral_rewards"]) == []
+    bench.given_instead("fct_referral_rewards", rows)
+    broken = broken_checks(bench, ["fct_referral_rewards"])
+    assert [name.split()[1] for name in broken] == ["nothing_is_taken_back_twice", "holds"]
 
 
 def test_both_readings_of_lead_capture_stand_side_by_side(bench: Bench) -> None:
