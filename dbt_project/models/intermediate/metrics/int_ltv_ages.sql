@@ -83,7 +83,7 @@ select
                 ),
                 0
             )
-        ) as bigint
+        ) as decimal(38, 0)
     ) as variance
 from observed
 left join

@@ -80,7 +80,7 @@ with
                 when cohorts.elapsed_months >= 36
                 then 0
                 when coming.months = 36 - greatest(cohorts.elapsed_months, 0)
-                then sqrt(cast(cohorts.owners * coming.variance as double))
+                then sqrt(cohorts.owners * cast(coming.variance as double))
             end as coming_deviation,
             case
                 when
@@ -89,7 +89,7 @@ with
                     = least(cohorts.elapsed_months, 36) - (cohorts.elapsed_months - 12)
                 then cast(cohorts.owners * past.mean_millifen as double) / 1000
             end as past_fen,
-            sqrt(cast(cohorts.owners * past.variance as double)) as past_deviation
+            sqrt(cohorts.owners * cast(past.variance as double)) as past_deviation
         from cohorts
         left join
             brought on brought.month = cohorts.month and brought.region = cohorts.region

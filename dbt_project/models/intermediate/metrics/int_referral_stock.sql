@@ -64,10 +64,17 @@ with
         group by month, member_kind, department, measure
     ),
 
+    -- from the first member on, who may have joined before the calendar begins
     months as (
         select distinct cast(date_trunc('month', date) as date) as month
-        from {{ ref("int_dates") }}
-        where date <= {{ local_date(as_of()) }}
+        from
+            (
+                {{
+                    each_date(
+                        "(select min(month) from counted)", local_date(as_of())
+                    )
+                }}
+            ) as days
         union
         select month
         from counted

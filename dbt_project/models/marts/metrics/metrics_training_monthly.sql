@@ -6,7 +6,11 @@ with
             *,
             cast(
                 sum(points) over (partition by staff_id order by month) as bigint
-            ) as points_total
+            ) as points_total,
+            -- what was before the first levels is judged by these
+            greatest(
+                month, (select min(valid_from) from {{ ref("training_levels") }})
+            ) as judged_in
         from {{ ref("int_training_months") }}
     ),
 
@@ -17,7 +21,7 @@ with
             {{ ref("training_levels") }} as levels
             -- who owes points is where everybody began
             on levels.points_from <= greatest(totals.points_total, 0)
-            and {{ is_valid_in("levels", "totals.month") }}
+            and {{ is_valid_in("levels", "totals.judged_in") }}
         group by totals.month, totals.staff_id
     )
 
@@ -53,4 +57,4 @@ left join reached on reached.month = totals.month and reached.staff_id = totals.
 left join
     {{ ref("training_levels") }} as levels
     on levels.points_from = reached.points_from
-    and {{ is_valid_in("levels", "totals.month") }}
+    and {{ is_valid_in("levels", "totals.judged_in") }}
