@@ -246,18 +246,6 @@ def test_quarantined_rows_that_were_not_kept_are_seen(candidate: Settings, run: 
     assert "1 rows in the ledger, 0 kept" in found["every_quarantined_row_is_kept"]
 
 
-def test_what_does_not_tell_its_day_is_not_missed(candidate: Settings, run: Run) -> None:
-    change(candidate, "update intermediate.int_leads set created_at = null where record_key = 'L1'")
-    change(
-        candidate,
-        "update metrics.metrics_lead_funnel_daily set leads_created = leads_created - 1"
-        " where rowid = 0",
-    )
-    change(candidate, "insert into staging.stg_crm__complaints values ('C1', null)")
-    found = troubles(candidate, run)
-    assert not {"every_lead_is_in_the_funnel", "every_complaint_is_counted"} & found.keys()
-
-
 def test_a_check_that_raises_is_a_result_and_the_others_still_run(
     built: Built,
 ) -> None:
