@@ -8,6 +8,7 @@ from gate_checks import broken_checks, broken_equalities
 from metrics_bench import Bench, Project, as_utc, only
 
 ALMOST_MILLENNIUM = as_utc("1999-06-01")
+MOBILE = "+8613900000001"
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +126,20 @@ def test_a_phone_number_typed_as_a_profit_does_not_end_the_build(bench: Bench) -
     )
     assert only(bench.build("metrics_ltv_monthly"))["margin_car_fen"] > 10**11
     assert broken_checks(bench, ["metrics_ltv_monthly"]) == []
+
+
+@pytest.mark.parametrize(("is_shared", "told"), [(False, [MOBILE]), (True, [])])
+def test_a_number_of_a_hub_and_of_a_household_is_told_once_or_not(
+    bench: Bench, is_shared: bool, told: list[str]
+) -> None:
+    record = {"source": "crm", "entity": "contacts", "record_key": "C1"}
+    value = {"identifier_type": "mobile", "identifier_scope": "", "identifier_value": MOBILE}
+    bench.persons("crm", "contacts", {"C1": "u1"})
+    bench.given_instead("int_identity_records", [record])
+    bench.given_instead("int_identity_evidence", [record | value | {"is_edge": True}])
+    named = value | {"one_id": "u1", "is_shared": is_shared}
+    bench.given("bridge_user_identifiers", [named])
+    shared = [value | {"sharing": sharing} for sharing in ("hub", "household")]
+    bench.given("identity.shared_values", shared)
+    assert [row["value"] for row in bench.build("int_users__survivors")] == told
+    assert broken_checks(bench, ["int_users__survivors"]) == []

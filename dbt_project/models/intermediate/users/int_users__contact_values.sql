@@ -1,6 +1,14 @@
 -- Grain: one row per record and mobile or e-mail of its person that the record names.
 -- A hotline, or the phone of somebody who serves many, is nobody's own number; what a
 -- family shares is.
+with
+    -- what a hub's number is may be a household's for some who hold it
+    hubs as (
+        select distinct identifier_type, identifier_scope, identifier_value
+        from {{ source("identity", "shared_values") }}
+        where sharing = 'hub'
+    )
+
 select
     i.one_id,
     e.identifier_type as attribute,
@@ -25,11 +33,11 @@ inner join
     and e.identifier_value = i.identifier_value
     and m.one_id = i.one_id
 left join
-    {{ source("identity", "shared_values") }} as s
-    on e.identifier_type = s.identifier_type
-    and e.identifier_scope = s.identifier_scope
-    and e.identifier_value = s.identifier_value
+    hubs
+    on e.identifier_type = hubs.identifier_type
+    and e.identifier_scope = hubs.identifier_scope
+    and e.identifier_value = hubs.identifier_value
 where
     e.is_edge
     and e.identifier_type in ('mobile', 'email')
-    and not (i.is_shared and coalesce(s.sharing = 'hub', false))
+    and not (i.is_shared and hubs.identifier_value is not null)
