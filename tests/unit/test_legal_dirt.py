@@ -6,6 +6,7 @@ import pytest
 from dirt_cases import CLOCKS, dirt_project, fill_dirt
 from gate_checks import broken_checks, broken_equalities
 from metrics_bench import Bench, Project, as_utc, only
+from users_cases import compiled, event, give_events
 
 ALMOST_MILLENNIUM = as_utc("1999-06-01")
 MOBILE = "+8613900000001"
@@ -143,3 +144,13 @@ def test_a_number_of_a_hub_and_of_a_household_is_told_once_or_not(
     bench.given("identity.shared_values", shared)
     assert [row["value"] for row in bench.build("int_users__survivors")] == told
     assert broken_checks(bench, ["int_users__survivors"]) == []
+
+
+def test_what_a_visitor_sends_is_no_formula_and_no_number_without_end() -> None:
+    bench = Bench(compiled())
+    sent = {"campaign_code": "=1+1", "series_code": "@SUM(A1)", "amount_fen": 10**25}
+    rows = [event("Subscribe", as_utc("2026-03-01"), "u1", **sent, dealer_code=" D1 ")]
+    give_events(bench, rows)
+    row = only(bench.build("int_events"))
+    codes = [row[name] for name in ("campaign_code", "series_code", "amount_fen", "dealer_code")]
+    assert codes == [None, None, None, "D1"]

@@ -1,4 +1,13 @@
 -- Grain: one row per behaviour on app, mini-program or website.
+{%- set codes = [
+    "series_code",
+    "model_code",
+    "dealer_code",
+    "content_id",
+    "campaign_code",
+    "member_code",
+    "inquiry_id",
+] %}
 with
     tracked as (
         select
@@ -27,18 +36,7 @@ with
             {{
                 json_fields(
                     "properties",
-                    [
-                        "series_code",
-                        "model_code",
-                        "dealer_code",
-                        "content_id",
-                        "campaign_code",
-                        "member_code",
-                        "inquiry_id",
-                        "amount_fen",
-                        "event_duration",
-                        "action",
-                    ],
+                    codes + ["amount_fen", "event_duration", "action"],
                 )
             }} as fields
         from tracked
@@ -54,13 +52,9 @@ with
                 then concat(delivered, ':', {{ list_item("fields", 10) }})
                 else delivered
             end as delivered,
-            {{ list_item("fields", 1) }} as series_code,
-            {{ list_item("fields", 2) }} as model_code,
-            {{ list_item("fields", 3) }} as dealer_code,
-            {{ list_item("fields", 4) }} as content_id,
-            {{ list_item("fields", 5) }} as campaign_code,
-            {{ list_item("fields", 6) }} as member_code,
-            {{ list_item("fields", 7) }} as inquiry_id,
+            {%- for code in codes %}
+                {{ list_item("fields", loop.index) }} as {{ code }},
+            {%- endfor %}
             {{ whole_number(list_item("fields", 8)) }} as amount_fen,
             {{ whole_number(list_item("fields", 9)) }} as duration_seconds
         from read
@@ -72,13 +66,10 @@ with
             behaviours.record_key,
             behaviours.occurred_at,
             coalesce(event_names.event, 'other') as event,
-            nullif(trim(behaviours.series_code), '') as series_code,
-            nullif(trim(behaviours.model_code), '') as model_code,
-            nullif(trim(behaviours.dealer_code), '') as dealer_code,
-            nullif(trim(behaviours.content_id), '') as content_id,
-            nullif(trim(behaviours.campaign_code), '') as campaign_code,
-            nullif(trim(behaviours.member_code), '') as member_code,
-            nullif(trim(behaviours.inquiry_id), '') as inquiry_id,
+            {%- for code in codes %}
+                {{ clean_code("nullif(trim(behaviours." ~ code ~ "), '')") }}
+                as {{ code }},
+            {%- endfor %}
             behaviours.amount_fen,
             behaviours.duration_seconds
         from behaviours
