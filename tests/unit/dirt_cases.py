@@ -37,8 +37,10 @@ _DAY = timedelta(days=1)
 _AGO = (1, 2, 3, 8, 20, 31, 40, 95, 200, 400, 1200)
 # early in the day and at night the dates of UTC and of China differ
 CLOCKS = [AS_OF, AS_OF + timedelta(hours=7, minutes=59), AS_OF + timedelta(hours=12)]
-NUMBERS = [0, 1, 5, 10, 50, 100, 101, -1, 3600, 9_999_999]
-MONEY = [0, 1, -1, 100_000, -100_000, 9_910, -9_910, 23_980_000, 10**12]
+# the largest number that staging lets through
+MOST = 9_999_999_999_999
+NUMBERS = [0, 1, 5, 10, 50, 100, 101, -1, 3600, MOST]
+MONEY = [0, 1, -1, 100_000, -100_000, 9_910, -9_910, 23_980_000, MOST, -MOST]
 EVENTS = ["ViewSeries", "ViewConfig", "ClickFinance", "CompareSeries", "SubmitInquiry"]
 EVENTS += ["ViewContent", "ShareContent", "CommunityPost", "JoinActivity", "BindVehicle"]
 EVENTS += ["UnbindVehicle", "Subscribe", "ReferralOpen", "ReferralSubmit", "view_series", "New"]

@@ -1,4 +1,4 @@
-{#- A delivered number as a rounded bigint; null where the text is no number. -#}
+{#- A delivered number as a rounded bigint; null where it is no number or has over 13 digits. -#}
 {% macro whole_number(text) -%}
-    try_cast(round(try_cast({{ text }} as double)) as bigint)
+    cast(try_cast(round(try_cast({{ text }} as double)) as decimal(13, 0)) as bigint)
 {%- endmacro %}
