@@ -4,7 +4,7 @@
   a microsecond, and nearly every cell needs nothing.
 -#}
 {% macro tidy_text(text) -%}
-    {%- set invisible = "\u200b-\u200f\u2060\ufeff\u00ad" -%}
+    {%- set invisible = "\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad" -%}
     {%- set blanks = " \t\r\n\u00a0\u3000" -%}
     {%- set quotes = "''‘’" -%}
     {%- set wide = "！＂＃＄％＆＇（）＊＋，－．／０１２３４５６７８９：；＜＝＞？＠ＡＢＣＤＥＦＧＨＩＪＫＬＭＮＯＰＱＲＳＴＵＶＷＸＹＺ［＼］＾＿｀ａｂｃｄｅｆｇｈｉｊｋｌｍｎｏｐｑｒｓｔｕｖｗｘｙｚ｛｜｝～\u3000" -%}

@@ -31,7 +31,7 @@ _NAMED_BY_TYPE = ("crm.manual_tags", "crm.erasure_requests")
 # JSON columns in which forms leave the number that was typed.
 _FORMS = ("properties", "event_variables", "app_variables")
 
-_INVISIBLE = "\u200b-\u200f\u2060\ufeff\u00ad"
+_INVISIBLE = "\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad"
 _BLANK = " \t\r\n\u00a0\u3000"
 _WIDE = "".join(chr(code) for code in range(0xFF01, 0xFF5F)) + "\u3000"
 _NARROW = "".join(chr(code) for code in range(0x21, 0x7F)) + " "

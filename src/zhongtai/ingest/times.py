@@ -4,7 +4,7 @@ The same spellings as the dbt macros `clean_timestamp` and `clean_epoch`; a test
 Ingestion needs them to refuse rows whose event time is unreadable or lies in the future.
 """
 
-_INVISIBLE = "\u200b-\u200f\u2060\ufeff\u00ad"
+_INVISIBLE = "\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad"
 _BLANK = " \t\r\n\u00a0\u3000"
 _WIDE = "０１２３４５６７８９：／－．Ｔ＋\u3000"
 _NARROW = "0123456789:/-.T+ "

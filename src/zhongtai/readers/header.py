@@ -14,7 +14,7 @@ HEADER_SEARCH_ROWS = 20
 # Exports have dozens of columns; beyond this a file is no table but its transpose, or an attack.
 MAX_COLUMNS = 4096
 _SHOWN = 500
-_IGNORED = re.compile("[\\s\u200b-\u200f\u2060\ufeff\u00ad'\"`]+")
+_IGNORED = re.compile("[\\s\u200b-\u200f\u202a-\u202e\u2060-\u2069\ufeff\u00ad'\"`]+")
 BLANK_CHARACTERS = " \t\v\f\u00a0\u3000\u200b\ufeff"
 TOTALS_WORDS = ("合计", "总计", "小计")
 _TOTALS = re.compile(f"(?:{'|'.join(TOTALS_WORDS)})[{BLANK_CHARACTERS}]*[:：]?")
