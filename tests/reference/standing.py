@@ -132,7 +132,9 @@ class Standing:
 
     def _returned(self, order: Row) -> datetime | None:
         if order["status"] == "已退车" or order["red_invoiced_at"]:
-            return order["red_invoiced_at"] or order["updated_at"]
+            back = order["red_invoiced_at"] or order["cancelled_at"] or order["updated_at"]
+            at = self.delivered.get(order["order_no"])
+            return max(back, at) if at else back
         return None
 
     def _latest_lead(self, moment: datetime) -> Row | None:

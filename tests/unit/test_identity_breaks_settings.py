@@ -150,7 +150,7 @@ BLOCKED = {
     ("email", "^(test|null|none|no|noreply|no-reply|a|abc|123|admin|example)@"): "noreply@a.cn",
     ("anonymous_id", "9774d56d682e549c"): "9774d56d682e549c",
 }
-NOBODY = {"^(测试": "测试员", "^(test": "test 1"}
+NOBODY = {"^(测试": "测试员", "^[-+*0-9 ]+$": "139 0571 0099", "^(test": "test 1"}
 
 
 def without(blocked: BlockedValue) -> Declaration:
