@@ -43,7 +43,10 @@ STAGED = {
 COMPILED = (
     "intermediate/facts/",
     "intermediate/metrics/",
-    *(f"intermediate/users/int_users__{name}.sql" for name in ("ownerships", "bindings")),
+    *(
+        f"intermediate/users/int_users__{name}.sql"
+        for name in ("ownerships", "bindings", "households")
+    ),
     *(f"marts/profiles/fct_{name}.sql" for name in ("commission_accruals", "referral_rewards")),
     *(f"marts/metrics/metrics_{name}_monthly.sql" for name in ("commission", "ltv")),
     *(f"marts/metrics/metrics_referral_{name}_monthly.sql" for name in ("member", "ranking")),
@@ -296,12 +299,13 @@ def fill_money(bench: Bench, worlds: Sequence[MoneyExports]) -> None:
     """Put all worlds into the bench."""
     for name, model in STAGED.items():
         bench.given(model, [row for world in worlds for row in getattr(world, name)])
-    bench.given_instead("int_users__ownerships", [o for w in worlds for o in w.ownerships])
-    bench.given("commission_rates", worlds[0].rates)
     pairs = dict.fromkeys(pair for world in worlds for pair in world.relationships)
     names = ("one_id", "related_one_id", "relationship")
     related = [dict(zip(names, pair, strict=True)) for pair in pairs]
     bench.given("bridge_user_relationships", related)
+    # what it reads is made with it, and not again
+    bench.given_instead("int_users__ownerships", [o for w in worlds for o in w.ownerships])
+    bench.given("commission_rates", worlds[0].rates)
     bench.given("commission_reassignments", [r for w in worlds for r in w.reassignments])
     events = [row for world in worlds for row in world.mini_events]
     bench.given(
