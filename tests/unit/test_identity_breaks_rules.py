@@ -181,10 +181,10 @@ RULES: Mapping[str, Rule] = {
         lambda found: not found.together("owner", "survey"),
         reading(descriptions, "_PLACE_CLUSTERS", "and n.is_own_name", ""),
     ),
-    "a name of several persons matches nobody by birth date alone": Rule(
+    "a name of several persons matches nobody by town alone": Rule(
         {
             "known": namesakes(**KNOWN),
-            "lead": namesakes(gender="女", birth_date="1990-02-03"),
+            "lead": namesakes(gender="女", city="苏州市", dealer_code="D1"),
             "namesake": namesakes(birth_date="1961-07-08", dealer_code="D7"),
         },
         lambda found: not found.together("known", "lead"),

@@ -50,7 +50,7 @@ def test_persons_that_the_model_has_not_seen_are_joined_precisely(
     truth = "(select cluster_key as row_key, person as cluster from pieces)"
     quality = measure_quality(connection, found="found", truth=truth)
     assert quality.precision >= 0.99
-    assert quality.recall >= 0.25  # most pieces share nothing that would tell
+    assert quality.recall >= 0.3  # most pieces share nothing that would tell
 
 
 def test_a_family_with_one_phone_and_address_is_not_one_person(
