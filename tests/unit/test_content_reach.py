@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 from metrics_bench import AS_OF, Bench, as_utc, only, ratio
-from users_cases import Row, compiled, event, give_events
+from users_cases import Row, compiled, event, give_events, give_visits
 
 from reference.content_reach import Reader, content_reach
 
@@ -42,15 +42,7 @@ def give(bench: Bench, persons: Mapping[str, Reader], valid: str = "有效") -> 
         ],
     )
     bench.persons("crm", "leads", {f"L{n}": who for n, (who, _at) in enumerate(leads)})
-    visits = [(who, at) for who, person in persons.items() for at in person.visits]
-    bench.given(
-        "stg_dms__store_visits",
-        [
-            {"record_key": f"V{n}", "visit_id": f"V{n}", "arrived_at": at}
-            for n, (_who, at) in enumerate(visits)
-        ],
-    )
-    bench.persons("dms", "store_visits", {f"V{n}": who for n, (who, _at) in enumerate(visits)})
+    give_visits(bench, {who: person.visits for who, person in persons.items()})
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from random import Random
 
 import pytest
 from metrics_bench import AS_OF, Bench, as_utc, only, ratio
-from users_cases import compiled, give_dealers
+from users_cases import compiled, give_dealers, give_visits
 
 from reference.fans import Fan, wecom_fans
 
@@ -42,15 +42,7 @@ def give(bench: Bench, persons: Mapping[str, Fan]) -> None:
         ],
     )
     bench.persons("crm", "wecom_contacts", {f"W{n:06}": c[0] for n, c in enumerate(contacts)})
-    visits = [(who, at) for who, fan in persons.items() for at in fan.visits]
-    bench.given(
-        "stg_dms__store_visits",
-        [
-            {"record_key": f"V{n}", "visit_id": f"V{n}", "arrived_at": at}
-            for n, (_who, at) in enumerate(visits)
-        ],
-    )
-    bench.persons("dms", "store_visits", {f"V{n}": who for n, (who, _at) in enumerate(visits)})
+    give_visits(bench, {who: fan.visits for who, fan in persons.items()})
     numbers = [
         {"identifier_type": "mobile", "identifier_value": who, "one_id": who, "is_shared": False}
         for who, fan in persons.items()

@@ -1,7 +1,7 @@
 """What the tests of the users' tables share: the compiled models, and rows as staging has them."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -35,6 +35,19 @@ def give_events(bench: Bench, rows: list[Row]) -> None:
     numbered = [{"record_key": f"E{number}"} | row for number, row in enumerate(rows)]
     bench.given("stg_app__events", numbered)
     bench.persons("app", "events", {row["distinct_id"]: row["distinct_id"] for row in rows})
+
+
+def give_visits(bench: Bench, visits: Mapping[str, Sequence[datetime]]) -> None:
+    """Stage receptions at a store: when each person came."""
+    keyed = {
+        f"V{number}": came
+        for number, came in enumerate((who, at) for who, times in visits.items() for at in times)
+    }
+    rows = [
+        {"record_key": key, "visit_id": key, "arrived_at": at} for key, (_who, at) in keyed.items()
+    ]
+    bench.given("stg_dms__store_visits", rows)
+    bench.persons("dms", "store_visits", {key: who for key, (who, _at) in keyed.items()})
 
 
 def give_dealers(bench: Bench, regions: Mapping[str, str]) -> None:
