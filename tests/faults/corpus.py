@@ -93,7 +93,7 @@ def whole(entity: str, content: bytes, rule: str, says: str, rows: int = 0, **ot
 
 def value_of(column: Column, number: int) -> object:
     """A good value for a column."""
-    if column.type in ("ts", "date"):
+    if column.type in ("ts", "date") or (column.type == "key" and column.time_role):
         return "2026-03-01 10:00:00"
     if column.type == "ms":
         return T0 + number

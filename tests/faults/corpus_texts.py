@@ -283,8 +283,17 @@ def times_that_are_none() -> Iterator[Bad]:
         ):
             row[place] = text
         yield Bad(entity, t.bytes(), 5, 4, rule="event_time_unreadable", says="event time")
+
+
+@fault
+def times_that_lie_ahead() -> Iterator[Bad]:
+    for entity in (
+        "crm.follow_ups", "dms.store_visits", "website.visits", "crm.leads", "crm.complaints",
+        "dms.addon_sales", "workforce.quality_issues", "workforce.content_posts",
+    ):  # fmt: skip
         t = table(entity)
-        t.rows[1][place] = "2999-01-01 00:00:00"
+        assert t.contract.event_time
+        t.rows[1][t.header.index(t.contract.event_time)] = "2999-01-01 00:00:00"
         yield Bad(entity, t.bytes(), 3, 1, rule="event_time_in_future", says="event time")
 
 

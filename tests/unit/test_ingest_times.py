@@ -27,6 +27,9 @@ SPELLINGS = {
     "45000.5": "2023-03-15 04:00:00",
     "1770000000000": "2026-02-02 02:40:00",
     "1770000000": "2026-02-02 02:40:00",
+    "1770000000000.0": "2026-02-02 02:40:00",
+    "1770000000.0": "2026-02-02 02:40:00",
+    "17700000000.0": None,
     "２０２６-03-05 14:05:00": "2026-03-05 06:05:00",
     "'2026-03-05": "2026-03-04 16:00:00",
     " 2026-03-05\u200b": "2026-03-04 16:00:00",
@@ -55,7 +58,9 @@ def test_every_spelling_of_a_time_is_read(spelling: str, expected: str | None) -
     assert read(spelling) == expected
 
 
-@pytest.mark.parametrize("spelling", ["1770000000000", "1770000000", "2026-02-02 10:40:00"])
+@pytest.mark.parametrize(
+    "spelling", ["1770000000000", "1770000000", "1770000000000.0", "2026-02-02 10:40:00"]
+)
 def test_epochs_come_in_milliseconds_seconds_or_words(spelling: str) -> None:
     assert read(spelling, "ms") == "2026-02-02 02:40:00"
 

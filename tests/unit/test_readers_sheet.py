@@ -145,6 +145,23 @@ def test_visible_sheets_with_the_header_are_read_and_hidden_ones_are_not(tmp_pat
     assert {note.column for note in outcome.note("sheet_skipped")} == {"隐藏", "说明"}
 
 
+def test_a_second_sheet_that_lost_a_column_rejects_the_workbook(tmp_path: Path) -> None:
+    """Skipped, its rows would be in no count."""
+
+    def fill(book: Any, first: Any) -> None:
+        first.write_row(0, 0, NAMES)
+        first.write_row(1, 0, ["D1", "王", "138", "x"])
+        second = book.add_worksheet("续")
+        second.write_row(0, 0, NAMES[1:])
+        second.write_row(1, 0, ["王", "138", "x"])
+
+    path = write_book(tmp_path / "book.xlsx", fill)
+    with pytest.raises(FileRejected) as rejected:
+        open_reader(DRIVES, path)
+    assert rejected.value.rule == "required_column_missing"
+    assert rejected.value.rows_in == 2
+
+
 def test_repeated_and_added_columns_are_kept(tmp_path: Path) -> None:
     rows = [[*NAMES, "姓名", "备注"], ["D1", "王", "138", "x", "李", 5]]
     outcome = read_rows(tmp_path, rows)

@@ -1,6 +1,7 @@
 {#-
   Any spelling of a time as naive UTC; a time without an offset is Asia/Shanghai (UTC+8).
-  Expects tidy text. The first branch is by far the most common and the cheapest.
+  Expects tidy text. The first branch is by far the most common and the cheapest. Epochs of a
+  column with gaps may have been floats on their way (`1769911200000.0`).
 -#}
 {% macro clean_timestamp(text) -%}
     case
@@ -8,10 +9,10 @@
             {{ text }} like '____-__-__ __:__:__'
             or {{ text }} like '____-__-__T__:__:__'
         then try_cast({{ text }} as timestamp) - interval '8' hour
-        when {{ matches(text, "^[0-9]{13}$") }}
-        then {{ timestamp_from_millis(text) }}
-        when {{ matches(text, "^[0-9]{10}$") }}
-        then {{ timestamp_from_millis(text ~ " || '000'") }}
+        when {{ matches(text, "^[0-9]{13}([.]0*)?$") }}
+        then {{ timestamp_from_millis("substr(" ~ text ~ ", 1, 13)") }}
+        when {{ matches(text, "^[0-9]{10}([.]0*)?$") }}
+        then {{ timestamp_from_millis("concat(substr(" ~ text ~ ", 1, 10), '000')") }}
         when {{ matches(text, "^[0-9]{5}([.][0-9]+)?$") }}
         then {{ _spreadsheet_time(text) }}
         when {{ matches(text, "^[0-9]{8}([0-9]{4}([0-9]{2})?)?$") }}

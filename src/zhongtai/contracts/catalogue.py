@@ -159,13 +159,18 @@ def _check_times(top: Section, contract: Contract, columns: dict[str, Column]) -
             continue
         if named not in columns:
             raise top.error_at(role, f"{role} column {named!r} is not among the columns")
-        if columns[named].type not in TIME_KINDS:
-            raise top.error_at(role, f"{role} column {named!r} has no time type {TIME_KINDS}")
+        if columns[named].type not in _kinds_of(role):
+            raise top.error_at(role, f"{role} column {named!r} has no time type {_kinds_of(role)}")
     marked = [c.delivered for c in contract.columns if c.time_role == "event"]
     if marked != ([contract.event_time] if contract.event_time else []):
         raise top.error_at(
             "event_time", f"event_time is {contract.event_time!r} but time_role event is {marked}"
         )
+
+
+def _kinds_of(role: str) -> tuple[str, ...]:
+    """Types of a column with this role; the day that counts stand for may be part of their key."""
+    return (*TIME_KINDS, "key") if role == "event_time" else TIME_KINDS
 
 
 def _columns(top: Section) -> tuple[Column, ...]:
@@ -203,7 +208,7 @@ def _column(columns: Section, delivered: str) -> Column:
     if values and kind != "enum":
         raise section.error_at("values", f"column {delivered!r}: 'values' needs type enum")
     role = section.choice("time_role", TIME_ROLES) if "time_role" in section else None
-    if role and kind not in TIME_KINDS:
+    if role and kind not in _kinds_of("event_time" if role == "event" else role):
         raise section.error_at("time_role", f"column {delivered!r} is no time: its type is {kind}")
     return Column(
         delivered=delivered,

@@ -55,7 +55,7 @@ dms.vehicles csv stable 7 VIN 更新时间 -
 VIN:key 车系:code 车型:code 颜色:text 软件版本:code 下线日期:date 发运日期:date 经销商代码:code 库存状态:enum 更新时间:ts
 dms.service_orders csv stable 7 工单号 - 进厂时间
 工单号:key 经销商代码:code VIN:vin 车牌号:text 车主姓名:name 送修人:name 送修人手机:mobile 进厂时间:ts 出厂时间:ts 维修类型:enum 故障部位:text 里程:num 金额:yuan 是否返修:bool
-dms.addon_sales csv stable 7 单号 更新时间 -
+dms.addon_sales csv stable 7 单号 更新时间 支付时间
 单号:key VIN:vin 手机:mobile 产品类型:enum 产品名称:text 金额:yuan 支付时间:ts 退款时间:ts 顾问ID:code 更新时间:ts
 partner.members csv manifest 7 member_code updated_at -
 member_code:key kind:enum name:name mobile:mobile unionid:key department:text base:text mentor_codes:text registered_at:ts status:enum updated_at:ts
@@ -75,7 +75,7 @@ workforce.targets csv manifest 7 scope,scope_id,period,metric updated_at -
 scope:key scope_id:key period:key metric:key target:num updated_at:ts
 workforce.action_items csv manifest 7 item_id updated_at -
 item_id:key region:text meeting_at:ts owner:code due_at:ts closed_at:ts updated_at:ts
-workforce.quality_issues csv manifest 7 issue_id updated_at -
+workforce.quality_issues csv manifest 7 issue_id updated_at raised_at
 issue_id:key vin:vin series_code:code fault_part:text source:enum raised_at:ts escalated_at:ts fixed_at:ts verified_at:ts updated_at:ts
 """  # noqa: E501 - one entity to a line reads better than its columns wrapped
 

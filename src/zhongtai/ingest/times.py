@@ -50,8 +50,11 @@ def _any_spelling(column: str) -> str:
 def _tidy_time(text: str) -> str:
     return (
         "case"
-        f" when regexp_matches({text}, '^[0-9]{{13}}$') then epoch_ms({text}::bigint)"
-        f" when regexp_matches({text}, '^[0-9]{{10}}$') then epoch_ms({text}::bigint * 1000)"
+        # a column with gaps may have been floats on its way: 1769911200000.0
+        f" when regexp_matches({text}, '^[0-9]{{13}}([.]0*)?$')"
+        f" then epoch_ms({text}[:13]::bigint)"
+        f" when regexp_matches({text}, '^[0-9]{{10}}([.]0*)?$')"
+        f" then epoch_ms({text}[:10]::bigint * 1000)"
         f" when regexp_matches({text}, '^[0-9]{{5}}([.][0-9]+)?$') then {_serial(text)}"
         f" when regexp_matches({text}, '^[0-9]{{8}}([0-9]{{4}}([0-9]{{2}})?)?$')"
         f" then {_compact(text)}"

@@ -77,6 +77,14 @@ def find_header(contract: Contract, records: Sequence[Sequence[str]]) -> int:
     return scores.index(best)
 
 
+def names_enough(contract: Contract, record: Sequence[str]) -> bool:
+    """Whether a record is the entity's header, of which columns may be lost: half are there.
+
+    Fewer are those of a summary beside the rows, which shares a few names with them.
+    """
+    return count_matches(contract, record) * 2 >= len(contract.required_columns)
+
+
 def build_header(contract: Contract, record: Sequence[str]) -> Header:
     """Map a header record.
 

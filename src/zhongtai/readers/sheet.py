@@ -28,6 +28,7 @@ from zhongtai.readers.header import (
     count_matches,
     find_header,
     is_totals,
+    names_enough,
     note_columns,
 )
 from zhongtai.readers.records import (
@@ -117,6 +118,9 @@ class SheetReader:
             try:
                 header = build_header(self.contract, head[at][1])
             except FileRejected as error:
+                if names_enough(self.contract, head[at][1]):
+                    # left out beside a good sheet, its rows would be in no count
+                    raise self._reject_file(error) from error
                 failure = failure or error
                 self._skip(name, "the sheet lacks required columns")
                 continue

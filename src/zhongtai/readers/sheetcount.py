@@ -15,10 +15,10 @@ from zhongtai.readers.foreignbook import ForeignBook
 from zhongtai.readers.header import (
     BLANK_CHARACTERS,
     HEADER_SEARCH_ROWS,
-    build_header,
     find_header,
     is_blank,
     is_totals,
+    names_enough,
 )
 from zhongtai.readers.records import FileRejected
 from zhongtai.readers.sheetxml import MAX_ROW_BYTES
@@ -82,7 +82,7 @@ class _Part:
     name: str
     head: list[tuple[int, list[_Cell]]]
     header_row: int = -1
-    is_complete: bool = False
+    has_rows: bool = False
 
 
 @dataclass
@@ -112,8 +112,9 @@ def _count_parts(contract: Contract, archive: zipfile.ZipFile) -> int:
     shared = _read_shared(archive, wanted)
     for part in parts:
         _locate_header(contract, part, shared)
-    complete = [part for part in parts if part.is_complete]
-    counted = complete or [part for part in parts if part.header_row >= 0]
+    counted = [part for part in parts if part.has_rows] or [
+        part for part in parts if part.header_row >= 0
+    ]
     return sum(_count_part(archive, part, shared) for part in counted)
 
 
@@ -275,7 +276,7 @@ def _judge_shared(item: bytes, index: int, wanted: set[int], shared: _Shared) ->
 
 
 def _locate_header(contract: Contract, part: _Part, shared: _Shared) -> None:
-    """Find the header's row, and whether it names all required columns."""
+    """Find the header's row, and whether it is the entity's."""
     texts = [
         [cell.text if cell.shared < 0 else shared.wanted.get(cell.shared, "") for cell in cells]
         for _, cells in part.head
@@ -284,9 +285,7 @@ def _locate_header(contract: Contract, part: _Part, shared: _Shared) -> None:
     if position < 0:
         return
     part.header_row = part.head[position][0]
-    with suppress(FileRejected):
-        build_header(contract, texts[position])
-        part.is_complete = True
+    part.has_rows = names_enough(contract, texts[position])
 
 
 def _is_row(cells: Iterator[_Cell], shared: _Shared) -> bool:
@@ -300,7 +299,7 @@ def _is_row(cells: Iterator[_Cell], shared: _Shared) -> bool:
 
 def _count_binary(contract: Contract, path: Path) -> int:
     """The old binary format: whole rows of cells instead of XML."""
-    complete = partial = 0
+    of_entity = others = 0
     with suppress(FileRejected):
         book = ForeignBook(path)
         for name, is_visible in book.sheets:
@@ -311,11 +310,11 @@ def _count_binary(contract: Contract, path: Path) -> int:
             if position < 0:
                 continue
             count = sum(map(_is_binary_row, chain(first[position + 1 :], rows)))
-            partial += count
-            with suppress(FileRejected):
-                build_header(contract, head[position])
-                complete += count
-    return complete or partial
+            if names_enough(contract, head[position]):
+                of_entity += count
+            else:
+                others += count
+    return of_entity or others
 
 
 def _is_binary_row(cells: Sequence[object]) -> bool:
