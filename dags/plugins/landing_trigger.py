@@ -6,6 +6,7 @@ only once the event is stored, so that is where a delivery is marked as announce
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Hashable, Sequence
 from typing import Any
 
@@ -13,7 +14,10 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 from airflow.triggers.shared_stream import AdvanceItem, SharedStreamProducer
 
 from zhongtai.arrivals import Arrivals, Observation
+from zhongtai.errors import ZhongtaiError
 from zhongtai.settings import load_settings
+
+log = logging.getLogger(__name__)
 
 
 class LandingProducer(SharedStreamProducer):
@@ -26,7 +30,12 @@ class LandingProducer(SharedStreamProducer):
     async def open_stream(self) -> AsyncIterator[tuple[dict[str, Any], list[Observation]]]:
         """Yield counts for the event and the observations that it announces."""
         while True:
-            found = await asyncio.to_thread(self.arrivals.find_new)
+            try:
+                found = await asyncio.to_thread(self.arrivals.find_new)
+            except ZhongtaiError as error:
+                # a server that does not answer now may do so at the next look
+                log.warning("%s", error)
+                found = []
             if found:
                 yield {"source": self.arrivals.source, "deliveries": len(found)}, found
             await asyncio.sleep(self.settings.poll_seconds)

@@ -11,8 +11,10 @@ import psycopg
 from zhongtai.access import LOADER, OPS, PUBLISHER, READERS, ROLES
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import ADVISORY_LOCKS, connect
+from zhongtai.errors import ZhongtaiError
 from zhongtai.home import private_folders
 from zhongtai.ingest.parts import RESTORE_HINT, Lake
+from zhongtai.landing import LandingZone, masked
 from zhongtai.publish import current_snapshot, publisher
 from zhongtai.quality import balance
 from zhongtai.quality.results import Evidence
@@ -196,6 +198,19 @@ def _examine_clocks(patient: Patient) -> Found:
     return told, symptoms
 
 
+def _examine_landing(patient: Patient) -> Found:
+    """The landing zone can be listed."""
+    settings = patient.settings
+    looked_at = masked(settings.landing_url)
+    if not settings.landing and not settings.path("landing").exists():
+        return "nothing was delivered yet", []
+    try:
+        LandingZone(settings.landing_url).check()
+    except ZhongtaiError as error:
+        return looked_at, [Symptom(error.message, error.hint)]
+    return looked_at, []
+
+
 def _examine_parts(patient: Patient) -> Found:
     """The raw zone holds what the ledger lists, and nothing else."""
     lake = Lake(patient.settings)
@@ -260,6 +275,7 @@ EXAMINATIONS: dict[str, Callable[[Patient], Found]] = {
     "roles": _examine_roles,
     "locks": _examine_locks,
     "clocks": _examine_clocks,
+    "landing zone": _examine_landing,
     "raw zone": _examine_parts,
     "ledger": _examine_balance,
     "snapshots": _examine_snapshots,

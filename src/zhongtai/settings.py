@@ -39,7 +39,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ZHONGTAI_", frozen=True, extra="ignore")
 
     home: Path = Field(Path(".zhongtai"), description="Folder for everything zhongtai keeps")
-    landing: str = Field("", description="fsspec URL of the landing zone; empty: <home>/landing")
+    # not shown where settings are printed: the URL may hold a password
+    landing: str = Field(
+        "", repr=False, description="fsspec URL of the landing zone; empty: <home>/landing"
+    )
     lake: str = Field("", description="fsspec URL of the raw zone; empty: <home>/lake")
     database_url: SecretStr = Field(
         SecretStr(""), description="PostgreSQL URL; empty: an embedded server under <home>/postgres"
@@ -91,7 +94,7 @@ class Settings(BaseSettings):
     )
     log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
 
-    @computed_field  # type: ignore[prop-decorator]  # pydantic documents this order
+    @computed_field(repr=False)  # type: ignore[prop-decorator]  # pydantic documents this order
     @property
     def landing_url(self) -> str:
         """The landing zone as an fsspec URL or absolute path."""

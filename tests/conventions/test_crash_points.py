@@ -19,6 +19,7 @@ EXCEPTIONS = {
     "ingest/parts.py:place": "moves by place_file; on an object store the upload is the step",
     "ingest/stillness.py:fetch": "a link in the workspace, which goes with the process",
     "ingest/stillness.py:_take": "a link or copy in the workspace, which goes with the process",
+    "landing/files.py:_remove": "its callers name what they did",
     "publish/postgres_store.py:retry_locked": "its callers name what they did",
 }
 

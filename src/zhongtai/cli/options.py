@@ -42,20 +42,25 @@ def make_settings(home: Path | None, landing: str | None = None) -> "Settings":
     """Settings with what the command line says on top of the environment."""
     from zhongtai.settings import load_settings
 
-    if landing is not None and "://" not in landing:
-        folder = Path(landing).absolute()
-        if not folder.is_dir():
-            raise ConfigurationError(
-                f"the landing folder {folder} does not exist",
-                hint="create it, or give the right one with --landing",
-            )
-        landing = str(folder)
+    if landing is not None:
+        landing = _check_landing(landing)
     settings = load_settings(home=home, landing=landing)
     if settings.home.exists() and not settings.home.is_dir():
         raise ConfigurationError(
             f"{settings.home} is a file, not a folder", hint="give a folder with --home"
         )
     return settings
+
+
+def _check_landing(landing: str) -> str:
+    """A landing zone that can be used, as a URL or an absolute path."""
+    from zhongtai.landing import LandingZone, is_local, masked
+
+    url = str(Path(landing).absolute()) if is_local(landing) and "://" not in landing else landing
+    if not LandingZone(url).check() and not is_local(url):
+        # no fault: an object store has no empty folders
+        typer.echo(f"nothing lies in {masked(url)} yet", err=True)
+    return url
 
 
 def open_home(home: Path | None) -> "Settings":

@@ -1,13 +1,18 @@
 """Files as they were delivered: in the archive, and in a landing zone that is ours to tidy."""
 
+import logging
 import shutil
+from datetime import datetime
 from pathlib import Path
 
 import psycopg
 
 from zhongtai.crash_points import reach
-from zhongtai.landing import LandedFile, LandingZone
+from zhongtai.errors import ZhongtaiError
+from zhongtai.landing import LandedFile, LandingZone, is_local
 from zhongtai.settings import Settings
+
+log = logging.getLogger(__name__)
 
 # The same bytes under another name name the same persons.
 _NAMED = (
@@ -20,16 +25,13 @@ _NAMED = (
 def is_ours(settings: Settings) -> bool:
     """Whether landed files may be removed: below the home, or where they are archived anyway."""
     landing = settings.landing_url.removeprefix("file://")
-    below = "://" not in landing and Path(landing).is_relative_to(settings.path())
+    below = is_local(landing) and Path(landing).is_relative_to(settings.path())
     return settings.archive or below
 
 
 def list_named(settings: Settings, connection: psycopg.Connection) -> list[LandedFile]:
     """Landed files of which the ledger knows that they name somebody who was erased."""
-    known = {
-        (file, size, modified_at)
-        for _, _, file, _, size, modified_at in connection.execute(_NAMED).fetchall()
-    }
+    known = _known(connection)
     if not known:
         return []
     zone = LandingZone(settings.landing_url)
@@ -38,6 +40,34 @@ def list_named(settings: Settings, connection: psycopg.Connection) -> list[Lande
         for found in zone.list()
         if isinstance(found, LandedFile) and (found.label, found.bytes, found.modified_at) in known
     ]
+
+
+def _known(connection: psycopg.Connection) -> set[tuple[str, int, datetime]]:
+    return {
+        (file, size, modified_at)
+        for _, _, file, _, size, modified_at in connection.execute(_NAMED).fetchall()
+    }
+
+
+def tell_named(settings: Settings, connection: psycopg.Connection) -> list[str]:
+    """Paths in the landing zone of what `list_named` finds.
+
+    Of one that cannot be reached, all that may still lie there, and why nobody looked.
+    """
+    try:
+        return sorted(file.label for file in list_named(settings, connection))
+    except ZhongtaiError as error:
+        files = sorted({file for file, *_ in _known(connection)})
+        return [f"{file} (perhaps: {error.message})" for file in files]
+
+
+def count_named(settings: Settings, connection: psycopg.Connection) -> int:
+    """How many files `list_named` finds; none in a zone that cannot be reached."""
+    try:
+        return len(list_named(settings, connection))
+    except ZhongtaiError as error:
+        log.warning("landed files are not counted: %s", error.message)
+        return 0
 
 
 def remove_named(settings: Settings, connection: psycopg.Connection) -> list[str]:
@@ -49,9 +79,9 @@ def remove_named(settings: Settings, connection: psycopg.Connection) -> list[str
     for source, entity, _, sha256, *_ in connection.execute(_NAMED).fetchall():
         shutil.rmtree(settings.path("archive", source, entity, sha256), ignore_errors=True)
         reach("erase.archive_removed")
-    found = list_named(settings, connection)
     if not is_ours(settings):
-        return sorted(file.label for file in found)
+        return tell_named(settings, connection)
+    found = list_named(settings, connection)
     zone = LandingZone(settings.landing_url)
     for file in found:
         if zone.stat(file) == file:

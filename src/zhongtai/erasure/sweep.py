@@ -14,7 +14,7 @@ from zhongtai.contracts import Contracts
 from zhongtai.crash_points import reach
 from zhongtai.erasure import tombstones
 from zhongtai.erasure.cleaning import clean_database
-from zhongtai.erasure.landed import list_named, remove_named
+from zhongtai.erasure.landed import count_named, remove_named
 from zhongtai.erasure.leftovers import find_leftovers, remove_leftovers
 from zhongtai.erasure.maps import count_in_maps, erase_from_maps
 from zhongtai.erasure.matching import WANTED_SCHEMA
@@ -85,7 +85,7 @@ class Sweep:
             _add_pair(removal, "quarantine", self._quarantine.erase(contract))
             _add_pair(removal, "raw", self._raw.erase(contract, f"x{mark}"))
         progress("erase: landed files")
-        removal.add("landed files", len(list_named(self.settings, self.connection)))
+        removal.add("landed files", count_named(self.settings, self.connection))
         removal.landing = remove_named(self.settings, self.connection)
         self._write_ids()
         _add_pair(removal, "decisions", erase_statements(self.connection, self.duck))

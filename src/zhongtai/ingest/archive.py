@@ -1,7 +1,7 @@
 """Moving files whose ledger row is final out of the landing zone."""
 
 import hashlib
-import shutil
+from contextlib import nullcontext
 from pathlib import Path
 
 from zhongtai.contracts import Contract
@@ -10,8 +10,6 @@ from zhongtai.ingest.parts import place_file
 from zhongtai.ingest.setaside import stored_name
 from zhongtai.landing import LandedFile, LandingZone
 from zhongtai.settings import Settings
-
-_BLOCK = 8 << 20
 
 
 def archived_file(settings: Settings, source: str, entity: str, sha256: str, name: str) -> Path:
@@ -27,25 +25,36 @@ def move_to_archive(
     A crash in between leaves it in the landing zone or in both places; the next drain finds it
     there, known, and moves it.
     """
-    folder = settings.path("tmp")
-    folder.mkdir(parents=True, exist_ok=True)
-    digest = hashlib.sha256()
-    with zone.open(file) as opened:
-        while block := opened.read(_BLOCK):
-            digest.update(block)
-    sha256 = digest.hexdigest()
-    target = archived_file(settings, contract.source, contract.entity, sha256, file.name)
-    if zone.stat(file) != file:
-        return
-    zone.remove_marker(file)
-    reach("land.marker_removed")
-    if zone.is_local and not Path(file.location).is_symlink():
-        place_file(Path(file.location), target)
-    else:
-        copy = folder / f"archive-{sha256}"
-        with zone.open(file) as opened, copy.open("wb") as written:
-            shutil.copyfileobj(opened, written, _BLOCK)
-        place_file(copy, target)
+    may_move = zone.is_local and not Path(file.location).is_symlink()
+    copy = _copy_place(settings, file)
+    try:
+        sha256 = _hash(zone, file, None if may_move else copy)
+        if zone.stat(file) != file:
+            return
+        zone.remove_marker(file)
+        reach("land.marker_removed")
+        target = archived_file(settings, contract.source, contract.entity, sha256, file.name)
+        place_file(Path(file.location) if may_move else copy, target)
+    finally:
+        copy.unlink(missing_ok=True)
     reach("land.archived")
     zone.remove(file)
     reach("land.landing_removed")
+
+
+def _copy_place(settings: Settings, file: LandedFile) -> Path:
+    """Where what cannot be moved is copied to; a crash leaves one copy, which the next replaces."""
+    folder = settings.path("tmp")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"archive-{hashlib.sha256(file.label.encode()).hexdigest()[:16]}"
+
+
+def _hash(zone: LandingZone, file: LandedFile, copy: Path | None) -> str:
+    """The sha256 of a file; what was hashed is what is copied, where a copy is wanted."""
+    digest = hashlib.sha256()
+    with copy.open("wb") if copy else nullcontext() as written:
+        for block in zone.read_blocks(file):
+            digest.update(block)
+            if written:
+                written.write(block)
+    return digest.hexdigest()

@@ -37,7 +37,7 @@ def held_still(zone: LandingZone, delivery: Delivery) -> Iterator[None]:
 def fetch(zone: LandingZone, folder: Path, delivery: Delivery) -> tuple[Path, str]:
     """A path in `folder` of the file, under a name without surprises, and the sha256 of its bytes.
 
-    Raises FileChanged where the file is gone or longer than it was when it was listed.
+    Raises FileChanged where the file is gone or not as it was when it was listed.
     """
     name = delivery.file.name.lower()
     suffix = next((s for s in _DOUBLE_SUFFIXES if name.endswith(s)), Path(name).suffix)
@@ -53,13 +53,16 @@ def fetch(zone: LandingZone, folder: Path, delivery: Delivery) -> tuple[Path, st
 
 def _take(zone: LandingZone, delivery: Delivery, local: Path) -> str:
     digest = hashlib.sha256()
+    if not zone.is_local:
+        with local.open("wb") as copy:
+            for block in zone.read_blocks(delivery.file):
+                digest.update(block)
+                copy.write(block)
+        # half of it may be of the file that came in its place
+        if local.stat().st_size != delivery.file.bytes or zone.stat(delivery.file) != delivery.file:
+            raise FileChanged(delivery.file.label)
+        return digest.hexdigest()
     with zone.open(delivery.file) as opened:
-        if not zone.is_local:
-            with local.open("wb") as copy:
-                while block := opened.read(_BLOCK):
-                    digest.update(block)
-                    copy.write(block)
-            return digest.hexdigest()
         local.symlink_to(delivery.file.location)
         left = delivery.file.bytes
         # who writes faster than we read must not keep us

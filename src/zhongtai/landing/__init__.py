@@ -1,7 +1,9 @@
 """The landing zone: which files are there, and which of them are complete."""
 
+from zhongtai.landing.addresses import masked
 from zhongtai.landing.files import LandedFile, LandingZone, Stray
 from zhongtai.landing.manifests import ManifestEntry
+from zhongtai.landing.remote import is_local
 from zhongtai.landing.survey import Delivery, Survey, find_deliveries
 
 __all__ = [
@@ -12,4 +14,6 @@ __all__ = [
     "Stray",
     "Survey",
     "find_deliveries",
+    "is_local",
+    "masked",
 ]

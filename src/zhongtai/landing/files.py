@@ -2,22 +2,29 @@
 
 import os
 import stat
+import tempfile
 import unicodedata
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
-from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.landing.remote import BLOCK, Refused, is_local, open_remote
 from zhongtai.printable import printable_path
+
+if TYPE_CHECKING:
+    from zhongtai.landing.remote import RemoteFiles
 
 # The ledger's index keeps rows of 2,700 bytes, of which the path is one column.
 _LONGEST_LABEL = 2000
 # Times that both Python and PostgreSQL can hold: years 1900 to 9000.
 _EARLIEST, _LATEST = -2_208_988_800, 221_845_392_000
+_BEGINNING = datetime.fromtimestamp(0, UTC)
 _NO_NAMES = ("", ".", "..")
 # Names that somebody is still writing, or that belong to a program.
 _IN_FLIGHT = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".swp", "~")
@@ -56,28 +63,52 @@ class LandingZone:
     """A landing zone on any filesystem; `url` is an fsspec URL or a local path."""
 
     def __init__(self, url: str) -> None:
-        self._files, root = url_to_fs(url)
-        self.is_local = isinstance(self._files, LocalFileSystem)
-        self._root = str(Path(root).resolve()) if self.is_local else str(root).rstrip("/")
+        self.is_local = is_local(url)
+        self._remote: RemoteFiles | None = None
+        if self.is_local:
+            self._root = str(Path(LocalFileSystem._strip_protocol(url)).resolve())
+        else:
+            self._remote = open_remote(url)
+            self._root = self._remote.root
+
+    @property
+    def shows_growing(self) -> bool:
+        """Whether files may be seen while they are written, with times of another clock."""
+        return self._remote is not None and self._remote.shows_growing
+
+    def check(self) -> bool:
+        """Whether anything is there. Raises ConfigurationError for a zone that cannot be used."""
+        if self._remote:
+            return self._remote.check()
+        top = self._local_top()
+        if not top.is_dir():
+            raise ConfigurationError(
+                f"the landing folder {top} does not exist",
+                hint="create it, or give the right one with --landing or ZHONGTAI_LANDING",
+            )
+        return next(top.iterdir(), None) is not None
 
     def list(self, source: str | None = None) -> Iterator[LandedFile | Stray]:
         """Every file that is not in flight, below one source or the whole zone."""
-        if self.is_local:
-            top = Path(self._root, source) if source else Path(self._root)
+        if self._remote:
+            yield from self._find(self._remote, f"{self._root}/{source}" if source else self._root)
+        else:
+            top = Path(self._local_top(), source or "")
             if top.is_symlink() and source:
                 yield Stray(source, "is a linked folder")
             elif top.is_dir():
                 yield from self._walk(str(top))
-        else:
-            yield from self._find(f"{self._root}/{source}" if source else self._root)
+
+    def find_again(self, label: str) -> LandedFile | None:
+        """The file that was recorded under a path, as it is now; None where it is gone."""
+        return self.stat(LandedFile(label, f"{self._root}/{label}", 0, _BEGINNING))
 
     def stat(self, file: LandedFile) -> LandedFile | None:
         """The file as it is now; None where it is gone."""
         try:
-            if self.is_local:
-                return _landed(file.label, file.location, Path(file.location).stat())
-            self._files.invalidate_cache()
-            return _remote(file.label, self._files.info(file.location))
+            if self._remote:
+                return _elsewhere(file.label, self._remote.info(file.location))
+            return _landed(file.label, file.location, Path(file.location).stat())
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -99,9 +130,13 @@ class LandingZone:
 
         Raises FileNotFoundError where something else has taken its place since it was listed.
         """
-        if not self.is_local:
-            opened: BinaryIO = self._files.open(file.location, "rb")
-            return opened
+        if self._remote:
+            # manifests are small, and one connection serves all
+            spool = tempfile.SpooledTemporaryFile(BLOCK)  # noqa: SIM115 - the caller closes it
+            for block in self._remote.blocks(file.location):
+                spool.write(block)
+            spool.seek(0)
+            return cast("BinaryIO", spool)
         real = Path(file.location).resolve()
         if not real.is_relative_to(self._root):
             raise FileNotFoundError(f"{file.label} is a link out of the landing zone by now")
@@ -112,11 +147,22 @@ class LandingZone:
             raise FileNotFoundError(f"{file.label} is no file any more")
         return os.fdopen(handle, "rb")
 
+    def read_blocks(self, file: LandedFile) -> Iterator[bytes]:
+        """The file's bytes, a block at a time. Raises what `open` raises."""
+        if self._remote:
+            yield from self._remote.blocks(file.location)
+            return
+        with self.open(file) as opened:
+            while block := opened.read(BLOCK):
+                yield block
+
     def remove(self, file: LandedFile) -> None:
-        """Remove the file and its done marker, if it has one."""
+        """Remove the file and its done marker, if it has one.
+
+        Raises ZhongtaiError where the zone is not ours to remove from.
+        """
         self.remove_marker(file)
-        if self._files.exists(file.location):
-            self._files.rm_file(file.location)
+        self._remove(file.location)
 
     def remove_marker(self, file: LandedFile) -> None:
         """Remove the done marker of a file, if it has one.
@@ -124,9 +170,32 @@ class LandingZone:
         It goes before its file: one that stays alone would call the next file of that name complete
         while it is still being written.
         """
-        marker = f"{file.location}.done"
-        if self._files.exists(marker):
-            self._files.rm_file(marker)
+        self._remove(f"{file.location}.done")
+
+    def _remove(self, location: str) -> None:
+        refused = False
+        try:
+            with suppress(FileNotFoundError):
+                if self._remote:
+                    self._remote.remove(location)
+                else:
+                    Path(location).unlink()
+        except PermissionError:
+            refused = True
+        if refused:
+            raise ZhongtaiError(
+                f"{self._label(location)} may not be removed from the landing zone",
+                hint="give zhongtai the right to delete there, or set ZHONGTAI_ARCHIVE=false",
+            )
+
+    def _local_top(self) -> Path:
+        top = Path(self._root)
+        if top.exists() and not top.is_dir():
+            raise ConfigurationError(
+                f"the landing zone {printable_path(self._root)} is a file, not a folder",
+                hint="give a folder with --landing or ZHONGTAI_LANDING",
+            )
+        return top
 
     def _walk(self, top: str) -> Iterator[LandedFile | Stray]:
         # no recursion: folders may be nested more deeply than functions
@@ -154,8 +223,7 @@ class LandingZone:
     def _entry(self, entry: "os.DirEntry[str]") -> LandedFile | Stray | None:
         label = self._label(entry.path)
         if len(label.encode()) > _LONGEST_LABEL:
-            reason = f"has a path of more than {_LONGEST_LABEL} bytes"
-            return Stray(f"{label[:200]}…", reason, "shorten the names of its folders")
+            return _too_long(label)
         try:
             if reason := self._refused_link(entry):
                 return Stray(label, reason, "deliver the file or folder itself")
@@ -177,17 +245,21 @@ class LandingZone:
             return "is a link that leads out of the landing zone"
         return "is a linked folder" if target.is_dir() else ""
 
-    def _find(self, folder: str) -> Iterator[LandedFile | Stray]:
-        self._files.invalidate_cache()
-        if not self._files.exists(folder):
-            return
-        for location, info in sorted(self._files.find(folder, detail=True).items()):
+    def _find(self, remote: "RemoteFiles", folder: str) -> Iterator[LandedFile | Stray]:
+        for found in remote.find(folder):
+            location = found.location if isinstance(found, Refused) else found["name"]
             label = self._label(location)
-            parts = label.split("/")
+            parts = location[len(self._root) :].removeprefix("/").split("/")
             if any(part in _NO_NAMES for part in parts):
                 yield Stray(label, "has a key that is no plain path", "upload it under another key")
-            elif not any(_is_in_flight(part) for part in parts):
-                yield _remote(label, {"name": location, **info})
+            elif any(_is_in_flight(part) for part in parts):
+                continue
+            elif len(label.encode()) > _LONGEST_LABEL:
+                yield _too_long(label)
+            elif isinstance(found, Refused):
+                yield Stray(label, found.reason, found.advice)
+            else:
+                yield _elsewhere(label, found)
 
     def _label(self, location: str) -> str:
         # names that are no UTF-8 (GBK disks) must still be storable, all of them fit for a log
@@ -213,7 +285,12 @@ def _landed(label: str, location: str, found: os.stat_result) -> LandedFile:
     return LandedFile(label, location, found.st_size, modified_at)
 
 
-def _remote(label: str, info: dict[str, Any]) -> LandedFile:
+def _too_long(label: str) -> Stray:
+    reason = f"has a path of more than {_LONGEST_LABEL} bytes"
+    return Stray(f"{label[:200]}…", reason, "shorten the names of its folders")
+
+
+def _elsewhere(label: str, info: dict[str, Any]) -> LandedFile:
     for key in ("mtime", "LastModified", "last_modified", "updated", "created"):
         modified = info.get(key)
         if isinstance(modified, int | float):
@@ -221,5 +298,8 @@ def _remote(label: str, info: dict[str, Any]) -> LandedFile:
         if isinstance(modified, datetime):
             if modified.tzinfo is None:
                 modified = modified.replace(tzinfo=UTC)
+            if key == "LastModified":
+                # some servers tell parts of a second in listings only
+                modified = modified.replace(microsecond=0)
             return LandedFile(label, info["name"], int(info["size"]), modified.astimezone(UTC))
-    return LandedFile(label, info["name"], int(info["size"]), datetime.fromtimestamp(0, UTC))
+    return LandedFile(label, info["name"], int(info["size"]), _BEGINNING)

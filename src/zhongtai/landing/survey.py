@@ -20,6 +20,8 @@ _BESIDE_DATA = re.compile(
     r"_SUCCESS|_STARTED|Thumbs\.db|desktop\.ini|.*\.(?:md5|sha1|sha256|sha512|crc|lock)",
     re.IGNORECASE,
 )
+# How far the clock of a server may be behind ours while files are still written there.
+_CLOCKS_APART = timedelta(minutes=10)
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 
 
@@ -209,9 +211,10 @@ class _Entity:
         now = datetime.now(UTC)
         wanted = timedelta(seconds=self._seconds)
         for file in files:
-            # a clock that runs ahead of ours says nothing about rest, so the look is remembered
+            # a clock that is not ours says little about rest, so the look is remembered
             since = file.modified_at
-            if wanted and since > now:
+            within = wanted + _CLOCKS_APART if self._zone.shows_growing else timedelta(0)
+            if wanted and now - since < within:
                 since = self._memory.unchanged_since(self._contract, file)
             if not wanted or now - since >= wanted:
                 yield Delivery(self._contract, file, "")

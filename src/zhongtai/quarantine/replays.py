@@ -25,12 +25,20 @@ from zhongtai.contracts import Contract, Contracts
 from zhongtai.crash_points import reach
 from zhongtai.database import connect
 from zhongtai.erasure.tombstones import load_suppressor
+from zhongtai.errors import ZhongtaiError
 from zhongtai.ingest.archive import archived_file
 from zhongtai.ingest.drain import open_duckdb, share_tombstones
 from zhongtai.ingest.judgement import Bench, Judgement, judge_content, write_rows
 from zhongtai.ingest.parts import Lake, part_path
 from zhongtai.ingest.rules import DeclaredTags, read_null_words
-from zhongtai.ingest.setaside import REJECTS_SCHEMA, read_rows, records_of, rows_file, whole_file
+from zhongtai.ingest.setaside import (
+    REJECTS_SCHEMA,
+    read_rows,
+    records_of,
+    rows_file,
+    stored_name,
+    whole_file,
+)
 from zhongtai.ingest.settle import Settlement, entity_lock
 from zhongtai.ingest.workspace import open_workspace
 from zhongtai.landing import Delivery, LandedFile, LandingZone, ManifestEntry
@@ -254,20 +262,34 @@ class _Replayer:
 
     def _original(self, candidate: _Candidate) -> Path | None:
         """The delivered file, if it is still somewhere with the same bytes."""
-        name = candidate.file.rpartition("/")[2]
-        places = [
-            archived_file(
-                self._settings, candidate.source, candidate.entity, candidate.sha256, name
-            )
-        ]
-        if self._bench.zone.is_local:
-            places.append(Path(self._settings.landing_url, candidate.file))
-        for place in places:
+        for place in self._places(candidate):
             if place.is_file():
                 with place.open("rb") as opened:
                     if hashlib.file_digest(opened, "sha256").hexdigest() == candidate.sha256:
                         return place
         return None
+
+    def _places(self, candidate: _Candidate) -> Iterator[Path]:
+        name = candidate.file.rpartition("/")[2]
+        source, entity = candidate.source, candidate.entity
+        yield archived_file(self._settings, source, entity, candidate.sha256, name)
+        if landed := self._landed(candidate):
+            yield landed
+
+    def _landed(self, candidate: _Candidate) -> Path | None:
+        """What lies in the landing zone under its path; a copy of what is elsewhere."""
+        zone = self._bench.zone
+        try:
+            found = zone.find_again(candidate.file)
+            if found is None or zone.is_local:
+                return Path(found.location) if found else None
+            copy = self._bench.folder / f"{candidate.sha256}-{stored_name(found.name)}"
+            with copy.open("wb") as written:
+                written.writelines(zone.read_blocks(found))
+        except (FileNotFoundError, PermissionError, ZhongtaiError) as error:
+            log.warning("%s cannot be had from the landing zone: %s", candidate.file, error)
+            return None
+        return copy
 
     @staticmethod
     def _judgement(contract: Contract, candidate: _Candidate, local: Path) -> Judgement:

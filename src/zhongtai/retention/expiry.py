@@ -20,7 +20,7 @@ from zhongtai.access import LOADER
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.contracts.model import Retention
 from zhongtai.database import connect
-from zhongtai.erasure.landed import list_named, remove_named
+from zhongtai.erasure.landed import remove_named, tell_named
 from zhongtai.erasure.quarantines import Quarantine, SetAside
 from zhongtai.erasure.raw import HeldPart, RawZone
 from zhongtai.ingest.drain import open_duckdb
@@ -270,7 +270,7 @@ def count_expired(settings: Settings, contracts: Contracts, as_of: datetime) -> 
             counts = (raw.count_due(), rows, files)
             if any(counts):
                 expired.counts[period.contract.name] = counts
-        expired.landing = sorted(file.label for file in list_named(settings, connection))
+        expired.landing = tell_named(settings, connection)
     return expired
 
 

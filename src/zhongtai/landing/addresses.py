@@ -1,0 +1,157 @@
+"""Where a landing zone is, told without its secrets, and what is wrong when it cannot be opened."""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote
+
+from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.printable import printable
+
+# The last @ ends the password: one that is not encoded may hold anything.
+_USER_INFO = re.compile(r"(://[^:@/]*):(.*)@")
+_QUERY = re.compile(r"\?.*")
+_SECRET_OPTION = re.compile("secret|passw|passphrase|token|key$", re.IGNORECASE)
+_SHORTEST_SECRET = 3
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """Errors, by class name since their libraries need not be installed, and what they mean."""
+
+    kinds: frozenset[str]
+    meaning: str
+    hint: str
+    quotes: bool = False  # the library's own words, which may quote the URL
+
+
+# The first that fits is told.
+_FAULTS = (
+    _Fault(
+        frozenset({"ImportError"}),
+        "needs a library that is not installed",
+        "install it with pip into the environment of zhongtai",
+        quotes=True,
+    ),
+    _Fault(
+        frozenset(
+            {
+                *("NoCredentialsError", "PartialCredentialsError", "CredentialRetrievalError"),
+                *("ProfileNotFound", "TokenRetrievalError"),
+                *("SSOTokenLoadError", "UnauthorizedSSOTokenError"),
+            }
+        ),
+        "cannot be opened: no credentials were found",
+        "set AWS_PROFILE, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, a role of the machine, or"
+        " FSSPEC_S3_KEY and FSSPEC_S3_SECRET",
+    ),
+    _Fault(
+        frozenset({"BadHostKeyException", "UnknownHostKey"}),
+        "is on a host whose key is not the known one, or not known at all",
+        "compare the key with its owner's, then add it: ssh-keyscan -p PORT HOST >>"
+        " ~/.ssh/known_hosts",
+    ),
+    _Fault(
+        frozenset({"AuthenticationException", "PermissionError"}),
+        "refuses us: access denied",
+        "check user, key and rights; zhongtai lists and reads there (and deletes, with"
+        " ZHONGTAI_ARCHIVE=true)",
+    ),
+    _Fault(
+        frozenset({"FileNotFoundError"}),
+        "does not exist",
+        "create the bucket or folder, or correct the URL",
+    ),
+    _Fault(
+        frozenset(
+            {
+                *("ConnectionError", "NoValidConnectionsError", "SSHException", "gaierror"),
+                *("EOFError", "FSTimeoutError", "HTTPClientError", "TimeoutError"),
+            }
+        ),
+        "cannot be reached",
+        "check host, port and network, and run again",
+        quotes=True,
+    ),
+    _Fault(
+        frozenset({"TypeError", "ValueError", "ParamValidationError"}),
+        "is no URL that can be opened",
+        "for instance s3://bucket/folder or sftp://user@host:22/folder; other options belong into"
+        " the configuration of fsspec",
+    ),
+)
+# Paramiko has no class of its own for a server that was offered nothing.
+_NOTHING_OFFERED = "No authentication methods available"
+
+
+def masked(url: str) -> str:
+    """The URL as it may be told: without a password, and without what a query may hold.
+
+    >>> masked("sftp://dealer:hunter2@files.example.com/out")
+    'sftp://dealer:***@files.example.com/out'
+    """
+    hidden = _USER_INFO.sub(r"\1:***@", url)
+    return printable(_QUERY.sub("?***", hidden) if "://" in hidden else hidden, 300)
+
+
+@contextmanager
+def explaining(url: str) -> Iterator[None]:
+    """Raise what a library raises about the landing zone as an error that a person understands.
+
+    What is said about a single file or its name goes through, FileNotFoundError for instance.
+    """
+    try:
+        yield
+    except (FileNotFoundError, NotADirectoryError, PermissionError, UnicodeDecodeError):
+        raise
+    except ZhongtaiError:
+        raise
+    except Exception as error:
+        # a traceback would quote it, and it may quote the URL
+        raise explain(url, error) from None
+
+
+def explain(url: str, error: Exception) -> ZhongtaiError:
+    """What is wrong with a landing zone, and what to do about it; never with a secret."""
+    kinds = {kind.__name__ for kind in type(error).__mro__}
+    if _NOTHING_OFFERED in str(error):
+        kinds = {"AuthenticationException"}
+    zone = f"the landing zone {masked(url)}"
+    for fault in _FAULTS:
+        if kinds & fault.kinds:
+            said = f": {_text(url, error)}" if fault.quotes else ""
+            return ConfigurationError(f"{zone} {fault.meaning}{said}", hint=fault.hint)
+    return ZhongtaiError(
+        f"{zone} failed: {_text(url, error)}", hint="run again; ask its owner if it stays"
+    )
+
+
+def unknown_protocol(url: str) -> ConfigurationError:
+    """No library opens such URLs."""
+    protocol = printable(url.partition("://")[0].rpartition("::")[2], 20)
+    return ConfigurationError(
+        f"the landing zone {masked(url)}: there is no file system {protocol}://",
+        hint="give a folder, an s3:// or an sftp:// URL, or another one that fsspec knows",
+    )
+
+
+def _text(url: str, error: Exception) -> str:
+    """The error's own words on one line, without the secrets that we know of."""
+    text = " ".join(str(error).split())
+    for secret in sorted(_secrets(url), key=len, reverse=True):
+        text = text.replace(secret, "***")
+    text = printable(_QUERY.sub("", _USER_INFO.sub(r"\1:***@", text)), 200)
+    return text or type(error).__name__
+
+
+def _secrets(url: str) -> set[str]:
+    from fsspec.config import conf
+
+    found = {match[1] for match in _USER_INFO.findall(url)}
+    options: list[dict[str, Any]] = list(conf.values())
+    for values in options:
+        found |= {str(v) for k, v in values.items() if v and _SECRET_OPTION.search(k)}
+    found |= {unquote(secret) for secret in found}
+    return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
