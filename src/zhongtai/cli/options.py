@@ -57,7 +57,7 @@ def _check_landing(landing: str) -> str:
     from zhongtai.landing import LandingZone, is_local, masked
 
     url = str(Path(landing).absolute()) if is_local(landing) and "://" not in landing else landing
-    if not LandingZone(url).check() and not is_local(url):
+    if not LandingZone(url).check():
         # no fault: an object store has no empty folders
         typer.echo(f"nothing lies in {masked(url)} yet", err=True)
     return url

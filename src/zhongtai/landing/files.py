@@ -77,7 +77,10 @@ class LandingZone:
         return self._remote is not None and self._remote.shows_growing
 
     def check(self) -> bool:
-        """Whether anything is there. Raises ConfigurationError for a zone that cannot be used."""
+        """Whether it is a zone that holds something, as far as that is asked of a local folder.
+
+        Raises ConfigurationError for one that cannot be used.
+        """
         if self._remote:
             return self._remote.check()
         top = self._local_top()
@@ -86,7 +89,12 @@ class LandingZone:
                 f"the landing folder {top} does not exist",
                 hint="create it, or give the right one with --landing or ZHONGTAI_LANDING",
             )
-        return next(top.iterdir(), None) is not None
+        if not os.access(top, os.R_OK | os.X_OK):
+            raise ConfigurationError(
+                f"the landing folder {top} may not be listed",
+                hint="let the user of zhongtai list the folder",
+            )
+        return True
 
     def list(self, source: str | None = None) -> Iterator[LandedFile | Stray]:
         """Every file that is not in flight, below one source or the whole zone."""

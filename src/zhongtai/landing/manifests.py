@@ -65,7 +65,7 @@ def read_manifest(zone: LandingZone, file: LandedFile) -> tuple[ManifestEntry, .
     except FileNotFoundError:
         return ()
     except OSError as error:
-        reason = f"is a manifest that cannot be read: {error.strerror}"
+        reason = f"is a manifest that cannot be read: {error.strerror or type(error).__name__}"
         return Stray(file.label, reason, "let the user of zhongtai read it")
     except _Unfit as unfit:
         reason = f"is no manifest that can be followed: {unfit}"
