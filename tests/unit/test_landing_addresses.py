@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -172,6 +173,27 @@ def test_a_server_that_never_answers_is_not_waited_for(
         url = f"sftp://dealer@127.0.0.1:{silent.getsockname()[1]}/x"
         assert "cannot be reached" in refusal(tmp_path, url)
         assert time.monotonic() - started < 5
+
+
+def test_a_server_that_hangs_up_leaves_no_trace_on_the_terminal() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as curt:
+        url = f"sftp://dealer@127.0.0.1:{curt.getsockname()[1]}/x"
+
+        def hang_up() -> None:
+            curt.accept()[0].close()
+
+        threading.Thread(target=hang_up, daemon=True).start()
+        script = (
+            "import sys\nfrom zhongtai.errors import ConfigurationError\n"
+            "from zhongtai.landing import LandingZone\n"
+            "try: LandingZone(sys.argv[1]).check()\n"
+            "except ConfigurationError as error: print(error.message)"
+        )
+        ended = subprocess.run(
+            [sys.executable, "-c", script, url], capture_output=True, text=True, check=True
+        )
+    assert f"{url} cannot be reached" in ended.stdout
+    assert ended.stderr == ""
 
 
 @pytest.mark.parametrize(

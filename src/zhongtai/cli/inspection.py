@@ -114,7 +114,7 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
         say_json([{**asdict(one), "is_healthy": one.is_healthy} for one in found])
     else:
         for one in found:
-            say(f"{'good ' if one.is_healthy else 'WRONG'}  {one.name:<10} {one.looked_at}")
+            say(f"{'good ' if one.is_healthy else 'WRONG'}  {one.name:<12} {one.looked_at}")
             for symptom in one.symptoms:
                 say(f"       {symptom.found}\n       what to do: {symptom.what_to_do}")
     if not all(one.is_healthy for one in found):

@@ -1,5 +1,6 @@
 """A landing zone on an SFTP server: known hosts only, one connection, waits that end."""
 
+import logging
 import stat
 import threading
 import time
@@ -17,6 +18,9 @@ from zhongtai.landing.addresses import explain, explaining, masked
 from zhongtai.landing.remote import BLOCK, Refused
 
 T = TypeVar("T")
+
+# Traces of refused connections go where logs go, not to the terminal: `explain` tells them.
+logging.getLogger("paramiko").addHandler(logging.NullHandler())
 
 _HOSTS_OF_MACHINE = Path("/etc/ssh/ssh_known_hosts")
 _CONNECT_SECONDS = 10.0
