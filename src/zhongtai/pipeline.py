@@ -16,10 +16,10 @@ from zhongtai import ledger
 from zhongtai.access import LOADER, PUBLISHER
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import connect, name_session
-from zhongtai.errors import ConfigurationError, GateHeldError, ZhongtaiError
+from zhongtai.errors import GateHeldError, ZhongtaiError
 from zhongtai.home import secure_home
 from zhongtai.locks import exclusive_lock
-from zhongtai.publish import publisher, snapshots
+from zhongtai.publish import current_snapshot, publisher, snapshots
 from zhongtai.publish import recover as recover_snapshots
 from zhongtai.publish.candidates import (
     Candidate,
@@ -95,10 +95,8 @@ def ingest(
     Raises ConfigurationError for a source without a contract.
     """
     contracts = load_contracts(settings.project_dir)
-    if source is not None and source not in contracts.sources:
-        raise ConfigurationError(
-            f"there is no source {source!r}", hint="one of " + ", ".join(contracts.sources)
-        )
+    if source is not None:
+        contracts.of_source(source)
     secure_home(settings)
     with connect(settings.acting_as(LOADER), autocommit=True) as connection:
         run = start_run(connection, "ingest", as_of)
@@ -397,4 +395,5 @@ def _end_without_news(
             "nothing new has arrived; " + describe_hold(settings, same.run_id), hint=HOLD_HINT
         )
     _finish(connection, run, "nothing_new", _say_same(same))
-    return Outcome("nothing_new", run.run_id, same.snapshot_id if same else None, report)
+    # after a rollback readers see another snapshot than that of the same input
+    return Outcome("nothing_new", run.run_id, current_snapshot(connection), report)

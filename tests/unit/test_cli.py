@@ -1,6 +1,8 @@
 """The command line: exit codes, last lines, messages, and the server it starts on demand."""
 
+import errno
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -220,7 +222,6 @@ def test_status_of_an_empty_home_names_every_entity(
         (["check"], "no candidate was built yet"),
         (["publish"], "no candidate was built yet"),
         (["release", "--because", "I say so"], "no candidate was built yet"),
-        (["rollback", "20260331T160000Z-3f9a1c2b"], "is not kept"),
     ],
 )
 def test_a_step_without_the_one_before_leaves_with_1(
@@ -232,6 +233,44 @@ def test_a_step_without_the_one_before_leaves_with_1(
 ) -> None:
     assert invoke(*command, "--home", home) == 1
     assert complaint in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("command", "complaint"),
+    [
+        (["rollback", "20260331T160000Z-3f9a1c2b"], "is not kept"),
+        (["check", "--run", "nobody"], "no candidate of nobody"),
+        (["publish", "--run", "nobody"], "no candidate of nobody"),
+        (["quarantine", "list", "--source", "nowhere"], "no source 'nowhere'"),
+        (["quarantine", "replay", "--source", "nowhere"], "no source 'nowhere'"),
+        (["quarantine", "replay", "--source", "crm", "--entity", "orders"], "of source crm"),
+        (["identity", "undo", "12", "--because", "x"], "no decision 12"),
+        (["identity", "merge", "a:b:c", "a:b:c", "--because", "x"], "given twice"),
+    ],
+)
+def test_what_is_named_and_not_there_leaves_with_2(
+    invoke: Invoke,
+    home: str,
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+    complaint: str,
+) -> None:
+    assert invoke("status", "--home", home) == 0
+    assert invoke(*command, "--home", home) == 2
+    assert complaint in capsys.readouterr().err
+
+
+def test_a_home_that_cannot_be_written_leaves_with_2(
+    invoke: Invoke, home: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS), f"{home}/raw")
+
+    monkeypatch.setattr(pipeline, "run_once", fail)
+    assert invoke("run", "--home", home) == 2
+    error = capsys.readouterr().err
+    assert f"{home}/raw: read-only file system" in error
+    assert "--home" in error
 
 
 @pytest.mark.parametrize(

@@ -199,6 +199,17 @@ def test_equal_input_is_nothing_new_and_any_delivery_is(
     assert pipeline.run_once(settings, datetime(2026, 4, 1, tzinfo=UTC)).status == "published"
 
 
+def test_a_run_with_nothing_new_after_a_rollback_names_what_readers_see(
+    settings: Settings, connection: psycopg.Connection, world: World
+) -> None:
+    first = str(pipeline.run_once(settings, AS_OF).snapshot_id)
+    world.deliver(1)
+    assert pipeline.run_once(settings, AS_OF).status == "published"
+    publisher.rollback_to(settings, connection, first)
+    again = pipeline.run_once(settings, AS_OF)
+    assert (again.status, again.snapshot_id) == ("nothing_new", first)
+
+
 def test_the_moment_of_the_run_counts_by_its_date_in_china(
     settings: Settings, connection: psycopg.Connection
 ) -> None:

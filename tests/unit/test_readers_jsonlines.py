@@ -124,6 +124,27 @@ def test_undecodable_bytes_and_nul_are_repaired(tmp_path: Path) -> None:
     assert "Y\\x00" in raws[2]
 
 
+def test_an_escaped_nul_is_dropped_as_a_plain_one_is(tmp_path: Path) -> None:
+    """PostgreSQL keeps none: a value that differs in it would be two here and one there."""
+    nested = json.dumps({"campaign_code": "HD\x001"})
+    data = (
+        line(event="A\0")
+        + line(properties={"campaign_code": "HD\x001"})
+        + line(properties=nested)
+        + line(event="C:\\u0000")
+        + line(event="B").replace(b'"B"', b'"B\\u0\\u0000000"')
+    )
+    outcome = read_bytes(EVENTS, tmp_path, data)
+    assert not outcome.rejects
+    assert outcome.column("event")[0] == "A"
+    assert [json.loads(p) for p in outcome.column("properties")[1:3]] == [
+        {"campaign_code": "HD1"}, {"campaign_code": "HD1"},
+    ]  # fmt: skip
+    for values in zip(outcome.column("event"), outcome.column("properties"), strict=True):
+        assert not any("\0" in value or "\\u0000" in value for value in values if value)
+    assert "HD\\u00001" in outcome.column("_raw")[1]
+
+
 def test_a_broken_line_with_undecodable_bytes_keeps_its_original(tmp_path: Path) -> None:
     outcome = read_bytes(EVENTS, tmp_path, b'{"type":"\xff\n' + line())
     assert outcome.rejects[0]["original"] == '{"type":"\\xff'
@@ -186,11 +207,11 @@ def test_order_and_numbers_hold_over_many_blocks(tmp_path: Path) -> None:
     assert outcome.column("_row_number") == list(range(1, 20_001))
 
 
+# NUL is dropped
+texts = st.text(st.characters(exclude_characters="\0"), max_size=5)
 values = st.recursive(
-    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | st.text(max_size=5),
-    lambda inner: (
-        st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=3), inner, max_size=2)
-    ),
+    st.none() | st.booleans() | st.integers(-(2**60), 2**60) | texts,
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(texts, inner, max_size=2),
     max_leaves=4,
 )
 objects = st.dictionaries(st.sampled_from(["a", "b", "c", "x", "y "]), values, max_size=5)

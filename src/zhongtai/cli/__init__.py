@@ -45,8 +45,7 @@ def main() -> None:
         typer.echo("zhongtai: stopped by Ctrl-C; the next run goes on from here", err=True)
         sys.exit(130)
     except Exception as error:
-        _explain(error)
-        sys.exit(1)
+        sys.exit(_explain_unforeseen(error))
 
 
 def _leave(number: int, _: FrameType | None) -> None:
@@ -62,6 +61,15 @@ def _is_debugging() -> bool:
     except ZhongtaiError:
         # the settings may be what is being explained
         return False
+
+
+def _explain_unforeseen(error: Exception) -> int:
+    """Explain it; returns the exit code."""
+    from zhongtai.cli.output import describe_refusal
+
+    refusal = describe_refusal(error)
+    _explain(refusal or error)
+    return refusal.exit_code if refusal else 1
 
 
 def _explain(error: Exception) -> None:

@@ -1,5 +1,6 @@
 """What a command writes: progress and errors to stderr, results to stdout."""
 
+import errno
 import json
 import time
 from collections.abc import Iterator, Sequence
@@ -12,9 +13,10 @@ import typer
 if TYPE_CHECKING:
     from rich.status import Status
 
-from zhongtai.errors import ZhongtaiError
+from zhongtai.errors import ConfigurationError, ZhongtaiError
 
 _PLAIN_SECONDS = 5.0
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
 # What a terminal would obey: control characters of both blocks, but line feed and tab.
 _CONTROLS = {c: f"\\x{c:02x}" for c in (*range(9), *range(11, 32), *range(127, 160))}
 
@@ -121,6 +123,17 @@ def _width(text: str) -> int:
 def report_error(error: ZhongtaiError) -> None:
     """One readable block on stderr."""
     typer.echo(f"zhongtai: {error}".translate(_CONTROLS), err=True)
+
+
+def describe_refusal(error: BaseException) -> ConfigurationError | None:
+    """What the disk refused, in words; None for any other error."""
+    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+        return None
+    return ConfigurationError(
+        f"{error.filename or 'a file'}: {(error.strerror or 'refused').lower()}",
+        hint="the home must be on a disk, and belong to the user, that can write it;"
+        " give another with --home or ZHONGTAI_HOME",
+    )
 
 
 def report_surprise(error: BaseException) -> None:

@@ -1,13 +1,18 @@
 """Commands about what was set aside: list, show, replay."""
 
 from dataclasses import asdict
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from zhongtai.cli.options import AsJson, Home, Landing, make_settings, open_home
 from zhongtai.cli.output import reporting, say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
+from zhongtai.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from zhongtai.quarantine import Selection
+    from zhongtai.settings import Settings
 
 Source = Annotated[str | None, typer.Option("--source", help="Only this source.")]
 Entity = Annotated[str | None, typer.Option("--entity", help="Only this entity.")]
@@ -24,6 +29,28 @@ def register(app: typer.Typer) -> None:
     group.command("show")(show)
     group.command("replay")(replay)
     app.add_typer(group, name="quarantine", rich_help_panel="Look")
+
+
+def _select(
+    settings: "Settings",
+    source: str | None,
+    entity: str | None,
+    delivery: str | None = None,
+    rule: str | None = None,
+) -> "Selection":
+    """Raises ConfigurationError for a source or an entity that no contract names."""
+    from zhongtai.contracts import load_contracts
+    from zhongtai.quarantine import Selection
+
+    contracts = load_contracts(settings.project_dir)
+    among = contracts.of_source(source) if source else tuple(contracts.values())
+    entities = sorted({contract.entity for contract in among})
+    if entity and entity not in entities:
+        raise ConfigurationError(
+            f"there is no entity {entity!r}" + (f" of source {source}" if source else ""),
+            hint=f"known: {', '.join(entities)}",
+        )
+    return Selection(source, entity, delivery, rule)
 
 
 def list_items(  # noqa: PLR0913, PLR0917  # one parameter per option
@@ -48,7 +75,7 @@ def list_items(  # noqa: PLR0913, PLR0917  # one parameter per option
     with server_on_demand(settings):
         from zhongtai import quarantine
 
-        selection = quarantine.Selection(source, entity, None, rule)
+        selection = _select(settings, source, entity, rule=rule)
         items = quarantine.list_(settings, selection, with_warnings=warnings)
     if as_json:
         say_json([{**asdict(item), "advice": item.advice} for item in items])
@@ -112,9 +139,9 @@ def replay(  # noqa: PLR0913, PLR0917  # one parameter per option
     settings = make_settings(home, landing)
     with server_on_demand(settings), reporting(quiet=as_json) as progress:
         from zhongtai import pipeline
-        from zhongtai.quarantine import Selection
 
-        report = pipeline.replay(settings, Selection(source, entity, delivery, rule), progress)
+        selection = _select(settings, source, entity, delivery, rule)
+        report = pipeline.replay(settings, selection, progress)
     if as_json:
         say_json(asdict(report))
         return

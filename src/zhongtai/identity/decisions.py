@@ -15,7 +15,7 @@ from psycopg import errors
 
 from zhongtai import locks
 from zhongtai.database import connect, name_session
-from zhongtai.errors import ZhongtaiError
+from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.identity.contradictions import find_contradiction
 from zhongtai.identity.references import Reference
 from zhongtai.settings import Settings
@@ -81,7 +81,7 @@ def decide(  # noqa: PLR0913
     """
     _refuse_empty(author, because)
     if record == other:
-        raise ZhongtaiError(
+        raise ConfigurationError(
             f"{record} was given twice, expected two records",
             hint="name the two records that the decision is about",
         )
@@ -116,7 +116,7 @@ def undo_decision(settings: Settings, decision_id: int, *, author: str, because:
         decisions = _lock_and_read(connection)
         found = next((d for d in decisions if d.decision_id == decision_id), None)
         if found is None:
-            raise ZhongtaiError(
+            raise ConfigurationError(
                 f"there is no decision {decision_id}",
                 hint="`zhongtai identity list --all` shows every decision",
             )
@@ -199,11 +199,11 @@ def require_person_record(settings: Settings, reference: Reference) -> None:
             if found and is_person:
                 return
             if found:
-                raise ZhongtaiError(
+                raise ConfigurationError(
                     f"{reference} is a record of a company, which is no person",
                     hint="decisions are about records in profiles.bridge_user_records",
                 )
-    raise ZhongtaiError(
+    raise ConfigurationError(
         f"there is no record {reference} in the published map",
         hint="records are named SOURCE:ENTITY:KEY as in profiles.bridge_user_records",
     )
@@ -212,7 +212,7 @@ def require_person_record(settings: Settings, reference: Reference) -> None:
 def _refuse_empty(author: str, because: str) -> None:
     for name, text in (("author", author), ("reason", because)):
         if not text.strip():
-            raise ZhongtaiError(
+            raise ConfigurationError(
                 f"the {name} of the decision is empty",
                 hint="say who decides and why: --author NAME --because REASON",
             )

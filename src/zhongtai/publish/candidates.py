@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import psycopg
 
 from zhongtai.crash_points import reach
-from zhongtai.errors import ZhongtaiError
+from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.publish.content import TableHash, audited_hash, snapshot_hash
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def load_candidate(
 ) -> Candidate:
     """The candidate of a run, or with a snapshot id, or else the one sealed last.
 
-    Raises ZhongtaiError when there is none.
+    Raises ConfigurationError where the one that was named is not there, and ZhongtaiError where
+    none is.
     """
     row = connection.execute(
         f"select {_COLUMNS} from publication.candidates"  # noqa: S608  # a constant
@@ -116,10 +117,10 @@ def load_candidate(
     ).fetchone()
     if row is None:
         wanted = run_id or snapshot_id
-        raise ZhongtaiError(
-            f"no candidate of {wanted} was built" if wanted else "no candidate was built yet",
-            hint="run `zhongtai build` first",
-        )
+        hint = "run `zhongtai build` first"
+        if wanted:
+            raise ConfigurationError(f"no candidate of {wanted} was built", hint=hint)
+        raise ZhongtaiError("no candidate was built yet", hint=hint)
     hashes = {label: TableHash(*pair) for label, pair in (row[7] or {}).items()}
     first = (row[0], row[1], row[2], row[3], row[4], row[5], row[6])
     return Candidate(*first, tables=hashes, verdict=row[8], because=row[9])

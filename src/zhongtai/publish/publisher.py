@@ -13,7 +13,7 @@ import psycopg
 
 from zhongtai.access import PUBLISHER, acting_as
 from zhongtai.crash_points import reach
-from zhongtai.errors import ZhongtaiError
+from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.housekeeping import tidy
 from zhongtai.locks import exclusive_lock
 from zhongtai.publish import (
@@ -209,13 +209,13 @@ def _drop_everywhere(settings: Settings, connection: psycopg.Connection, snapsho
 def rollback_to(settings: Settings, connection: psycopg.Connection, snapshot_id: str) -> None:
     """Show an earlier snapshot in every store; nothing is copied.
 
-    Raises ZhongtaiError that lists what can be shown when the snapshot is not kept any more.
+    Raises ConfigurationError that lists what can be shown when the snapshot is not kept any more.
     """
     with publishing(settings, connection):
         recover(settings, connection)
         kept = list_complete(settings, connection)
         if snapshot_id not in kept:
-            raise ZhongtaiError(
+            raise ConfigurationError(
                 f"snapshot {snapshot_id} is not kept in every store",
                 hint="choose one of: " + (", ".join(sorted(kept)) or "(nothing is published)"),
             )

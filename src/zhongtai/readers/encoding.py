@@ -21,6 +21,10 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
+# NUL as JSON writes it, also within JSON that stands in another text. PostgreSQL keeps none, so
+# that values which differ in it would be two in one store and one in the other.
+_ESCAPED_NUL = re.compile(rb"\\u0000")
+_NUL = re.compile(r"\0|\\+u0000")
 _ESCAPED_BYTE = re.compile("[\ud800-\udfff]")
 # The first byte of a character of three or four bytes is at least this.
 _FIRST_OF_LONG = 0xE0
@@ -43,7 +47,7 @@ class Encoding:
 
 @dataclass
 class TextLines:
-    """Whole lines as valid UTF-8 without NUL.
+    """Whole lines as valid UTF-8 without NUL, escaped ones included.
 
     `repaired` maps the offset of each line that was changed to its original text, in which
     undecodable bytes are written as hexadecimal escapes.
@@ -156,7 +160,11 @@ def _as_utf8(lines: Lines, encoding: Encoding) -> TextLines:
             return _mend(lines.data, encoding)
     elif not is_utf8(data):
         return _mend(data, encoding)
-    return _mend(data, Encoding("utf-8")) if b"\0" in data else TextLines(data)
+    return _mend(data, Encoding("utf-8")) if _has_nul(data) else TextLines(data)
+
+
+def _has_nul(data: bytes) -> bool:
+    return b"\0" in data or _ESCAPED_NUL.search(data) is not None
 
 
 def is_utf8(data: bytes) -> bool:
@@ -194,7 +202,7 @@ def _by_damage(data: bytes, encoding: Encoding) -> Iterator[tuple[bool, bytes]]:
     sound: list[bytes] = []
     codec = "utf-8" if encoding.is_wide else encoding.codec
     for line in data.splitlines(keepends=True):
-        if b"\0" not in line and _decodes(line, codec):
+        if not _has_nul(line) and _decodes(line, codec):
             sound.append(line)
             continue
         if sound:
@@ -222,5 +230,7 @@ def _mend_line(line: bytes, encoding: Encoding) -> tuple[bytes, str]:
         if codec != "utf-8" and _decodes(line, codec):
             text = line.decode(codec)
             break
-    text = _ESCAPED_BYTE.sub("\ufffd", text).replace("\0", "")
+    # an escape that comes into being as another one goes was made to harm
+    text = _NUL.sub("\ufffd", _NUL.sub("", text))
+    text = _ESCAPED_BYTE.sub("\ufffd", text)
     return text.encode(), original.replace("\0", "\\x00").rstrip("\r\n")
