@@ -25,7 +25,8 @@ grant usage on schema ledger, publication, identity, tags, erasure to publisher;
 grant usage, create on schema metrics, profiles, metrics_data, profiles_data to publisher;
 grant select on all tables in schema ledger, publication to publisher;
 grant select on
-identity.decisions, tags.statements, erasure.erasures, erasure.named_files to publisher;
+identity.decisions, tags.statements, erasure.erasures, erasure.named_files, erasure.handovers
+to publisher;
 grant insert, update on
 ledger.runs, ledger.node_results, ledger.gate_results, ledger.gate_verdicts, ledger.gate_measures,
 ledger.snapshots to publisher;

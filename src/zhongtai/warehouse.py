@@ -130,6 +130,7 @@ def prepare(settings: Settings, contracts: Contracts, run: Run) -> None:
         build.execute(f"create or replace table meta.next_snapshot ({_NEXT_SNAPSHOT})")
         for table in _MIRRORED:
             _mirror(ledger, build, table)
+        _mirror(ledger, build, "handovers", "erasure")
         _write_known_values(build, contracts)
         _write_contracts(build, contracts)
         seed_state.expect(build, settings.project_dir)
@@ -212,10 +213,12 @@ def needs_seeds(settings: Settings) -> bool:
         return not seed_state.are_loaded(build)
 
 
-def _mirror(ledger: psycopg.Connection, build: "DuckDBPyConnection", table: str) -> None:
-    """Copy a ledger table to `meta`, times as naive UTC."""
+def _mirror(
+    ledger: psycopg.Connection, build: "DuckDBPyConnection", table: str, schema: str = "ledger"
+) -> None:
+    """Copy a table of PostgreSQL to `meta`, times as naive UTC."""
     order = f", {_DELIVERY_ORDER}" if table == "deliveries" else ""
-    cursor = ledger.execute(f"select *{order} from ledger.{table}".encode())  # noqa: S608  # names of our own
+    cursor = ledger.execute(f"select *{order} from {schema}.{table}".encode())  # noqa: S608  # names of our own
     rows = cursor.fetchall()
     columns = [(c.name, _ARROW_TYPES[c.type_code]) for c in cursor.description or ()]
     values: Any = zip(*rows, strict=True) if rows else [()] * len(columns)

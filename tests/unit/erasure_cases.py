@@ -22,6 +22,8 @@ from landing_cases import Landing
 from publish_cases import METRICS, make_candidate, write_build
 
 SHARED = "13622220000"
+# The car that CHARLIE had before BRAVO.
+HANDED_OVER = "LVIN0000000000001"
 # What sources call each person and nobody else; no value occurs anywhere by chance.
 PERSONS: dict[str, dict[str, str]] = {
     name: {
@@ -156,8 +158,11 @@ def profiles() -> dict[str, str]:
         "bridge_user_records": _values("source, entity, record_key, one_id", records),
         "bridge_user_identifiers": "select *, '' as identifier_scope from "
         + _values("identifier_type, identifier_value, one_id, is_shared", identifiers, bare=True),
-        "bridge_user_vehicles": "select 'u_b' as one_id, 'LVIN0000000000001' as vin, 'owner' as"
-        " role, timestamp '2026-01-01 00:00:00' as valid_from, null::timestamp as valid_to",
+        "bridge_user_vehicles": "select one_id, vin, 'owner' as role, valid_from::timestamp as"
+        " valid_from, valid_to::timestamp as valid_to from (values"
+        f" ('u_b', '{HANDED_OVER}', '2026-01-01', null), ('u_b', 'LVIN0000000000002',"
+        f" '2026-01-01', null), ('u_c', '{HANDED_OVER}', '2025-01-01', '2026-01-01'))"
+        " t(one_id, vin, valid_from, valid_to)",
         "bridge_user_relationships": "select 'u_c' as one_id, 'u_a' as related_one_id,"
         " 'household' as relationship",
         "dim_users": _values("one_id, name, mobile", names),

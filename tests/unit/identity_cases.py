@@ -109,6 +109,14 @@ class Identity:
             " where changed_at = (select max(changed_at) from identity.changes) order by all"
         ).fetchall()
 
+    def reasons(self) -> dict[tuple[str, str], str]:
+        """Why, by change and one_id, of the last run only."""
+        found = self.connection.execute(
+            "select change, one_id, reason from identity.changes"
+            " where changed_at = (select max(changed_at) from identity.changes)"
+        ).fetchall()
+        return {(change, one_id): reason for change, one_id, reason in found}
+
     def redirects(self) -> dict[str, str]:
         return dict(
             self.connection.execute(

@@ -3,11 +3,13 @@
 import shutil
 import tempfile
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import duckdb
 import pytest
 from erasure_cases import (
+    HANDED_OVER,
     PERSONS,
     SHARED,
     contact,
@@ -130,6 +132,13 @@ def test_every_row_that_went_is_suppressed_and_every_layer_balances(home: Settin
             assert finding.is_good, finding
 
 
+def test_who_handed_a_car_over_to_an_erased_person_does_not_get_it_back(home: Settings) -> None:
+    """Of the other car, which nobody had before, nothing is kept."""
+    with connect(home, autocommit=True) as connection:
+        kept = connection.execute("select vin, taken_over_at from erasure.handovers").fetchall()
+    assert kept == [(HANDED_OVER, datetime(2026, 1, 1, tzinfo=UTC))]
+
+
 def test_who_names_an_erased_person_in_passing_keeps_the_row(home: Settings) -> None:
     with connect(home) as connection:
         parts = [
@@ -215,7 +224,7 @@ def test_a_restored_backup_is_erased_anew_by_tombstones_alone(
     folder, aside = home.path("erasure"), home.path("aside")
     with connect(home, autocommit=True) as connection:
         # the state of a backup from before
-        for table in ("tombstones", "erasures", "named_files"):
+        for table in ("tombstones", "erasures", "named_files", "handovers"):
             connection.execute(f"delete from erasure.{table}")
         folder.rename(aside)
         drain(home, contracts, start_run(connection, "test"))
@@ -223,6 +232,8 @@ def test_a_restored_backup_is_erased_anew_by_tombstones_alone(
         aside.rename(folder)
         completed, removal = sweep.complete_erasures(home, contracts, connection, "r", ignore)
         assert (len(completed), removal.counts["raw: rows"]) == (2, 2)
+        kept = connection.execute("select vin from erasure.handovers").fetchall()
+        assert kept == [(HANDED_OVER,)]
         assert count_rows(connection)["crm/contacts/old.csv"] == (3, 1, 0, 0, 2)
     assert find_bytes(home.home, values_of("ALFA") | values_of("BRAVO")) == {}
 

@@ -99,6 +99,29 @@ def test_after_an_undo_a_retired_id_leads_to_the_person_it_was(identity: Identit
     assert {key: identity.redirects().get(i, i) for key, i in before.items()} == after
 
 
+def test_a_change_by_decision_says_so(identity: Identity) -> None:
+    """And a change by evidence in the same run does not."""
+    records = {"a": ["1"], "b": ["2"], "c": ["3"], "d": ["3"], "e": ["4"], "f": ["5"]}
+    before = identity.publish(records)
+    identity.decisions = [decision(1, "merge", "a", "b"), decision(2, "split", "c", "d")]
+    after = identity.publish(records | {"f": ["4"]})
+    assert identity.reasons() == {
+        ("merge", after["a"]): "a decision joins records of both ids",
+        ("merge", after["e"]): "evidence links the records of both ids",
+        ("split", next(after[k] for k in "cd" if after[k] != before["c"])): (
+            "a decision keeps these records from the previous id"
+        ),
+    }
+    identity.decisions = []
+    last = identity.publish(records | {"f": ["4"]})
+    assert identity.reasons() == {
+        ("split", next(last[k] for k in "ab" if last[k] != after["a"])): (
+            "a decision that joined them to the previous id was taken back"
+        ),
+        ("merge", last["c"]): "a decision that kept both ids apart was taken back",
+    }
+
+
 def test_an_undone_decision_gives_an_id_back_even_by_the_larger_part(identity: Identity) -> None:
     records = {"a": ["1"], "b": ["1"], "c": ["1"], "d": ["1"], "z": []}
     before = identity.publish(records)

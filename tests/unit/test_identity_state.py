@@ -120,7 +120,7 @@ def test_a_candidate_that_was_not_published_is_no_past(settings: Settings, run: 
     assert report.changes == {"new": 1}
 
 
-def test_after_a_rollback_ids_of_the_withdrawn_map_are_not_reused(
+def test_after_a_rollback_who_was_shown_under_an_id_is_again_and_nobody_else(
     settings: Settings, run: Run
 ) -> None:
     write_evidence(settings, a=["1"])
@@ -132,9 +132,18 @@ def test_after_a_rollback_ids_of_the_withdrawn_map_are_not_reused(
     withdrawn = ids(settings)["b"]
     identity.commit(settings, "s2")
     record(settings, run, "s2", "superseded", published=True)
-    write_evidence(settings, a=["1"], b=["2"], c=["2"])
+    write_evidence(settings, a=["1"], c=["2"])
     identity.resolve(settings, run)
-    assert ids(settings)["b"] != withdrawn
+    assert ids(settings)["c"] != withdrawn
+    write_evidence(settings, a=["1"], b=["2"], c=["2"], d=["1"])
+    report = identity.resolve(settings, later(run))
+    found = ids(settings)
+    assert found == {"a": found["a"], "b": withdrawn, "c": withdrawn, "d": found["a"]}
+    assert report.changes == {"new": 1}
+    identity.commit(settings, "s3")
+    record(settings, run, "s3", "published", published=True)
+    identity.resolve(settings, later(run))
+    assert ids(settings) == found
 
 
 def test_companies_and_values_that_are_no_edge_link_nothing(settings: Settings, run: Run) -> None:

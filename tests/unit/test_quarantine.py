@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -107,7 +108,9 @@ def test_a_replayed_row_is_the_row_that_would_have_loaded(
     drain(settings, contracts, run)
     assert raw(settings, "crm.follow_ups") == []
     fixed = without_rule(contracts, "crm.follow_ups", "event_time_unreadable", tmp_path)
-    replay(settings, fixed, run)
+    report = replay(settings, fixed, run)
+    told = json.loads(json.dumps(asdict(report)))
+    assert (told["rows_loaded"], told["entities"]) == (1, {"crm.follow_ups": 1})
     (replayed,) = raw(settings, "crm.follow_ups")
     landing.deliver("crm.follow_ups", [row, follow_up(2)], "b.csv")
     drain(settings, fixed, run)

@@ -1,5 +1,6 @@
 """What was published of the past and is told otherwise: which values count, and why they moved."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
@@ -8,6 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
+import yaml
 
 from zhongtai.errors import ConfigurationError
 from zhongtai.restatements.causes import find_causes
@@ -217,3 +219,21 @@ def test_a_number_of_days_that_is_none_is_refused_by_its_line(tmp_path: Path) ->
     )
     with pytest.raises(ConfigurationError, match="line 3: settles_days is 'soon'"):
         load_settling(tmp_path)
+
+
+def test_a_window_of_months_is_declared() -> None:
+    """A name says days and hours by itself; `m` may be minutes as well as months."""
+    root = Path(__file__).parents[2]
+    settling = load_settling(root)
+    found = []
+    tables = ("ltv_monthly", "owner_care_monthly")  # by cohort; others are by the month of the end
+    for table in tables:
+        file = root / f"dbt_project/models/marts/metrics/metrics_{table}.yml"
+        (model,) = yaml.safe_load(file.read_text("utf-8"))["models"]
+        for column in model["columns"]:
+            window = re.search(r"_(\d+)m(?=_|$)", column["name"])
+            if window:
+                days = settling.days(model["name"], column["name"])
+                found.append(column["name"])
+                assert days is None or days >= int(window[1]) * 365 / 12, column["name"]
+    assert {"repurchase_rate_36m_num", "owners_36m", "ltv_pred_36m_fen"} <= set(found)

@@ -13,7 +13,14 @@ import pyarrow as pa
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import connect
 from zhongtai.erasure import tombstones
-from zhongtai.erasure.persons import IDENTIFIER_TYPES, ONE_ID, VIN_OWNER, find_person, list_values
+from zhongtai.erasure.persons import (
+    IDENTIFIER_TYPES,
+    ONE_ID,
+    VIN_OWNER,
+    find_person,
+    list_handovers,
+    list_values,
+)
 from zhongtai.erasure.reports import Removal
 from zhongtai.erasure.requests import find_due, record_open
 from zhongtai.erasure.sweep import Progress, complete_erasures, open_sweep
@@ -39,10 +46,14 @@ class Asked:
 
 @dataclass(frozen=True)
 class Person:
-    """Whom an identifier names, and what sources call that person."""
+    """Whom an identifier names, and what sources call that person.
+
+    `handovers`: the cars that the person took over from others (VIN), and when (naive UTC).
+    """
 
     one_id: str
     values: pa.Table
+    handovers: Sequence[tuple[str, datetime]] = ()
 
 
 def read_identifier(text: str) -> Asked:
@@ -84,7 +95,9 @@ def find_published(settings: Settings, asked: Asked) -> Person:
                 hint="see profiles.bridge_user_identifiers; who arrived later is known after"
                 " the next `zhongtai run`",
             )
-        return Person(match.one_id, list_values(duck, "kept.main", [match.one_id]))
+        ids = [match.one_id]
+        values = list_values(duck, "kept.main", ids)
+        return Person(match.one_id, values, list_handovers(duck, "kept.main", ids))
 
 
 def count_erasure(settings: Settings, asked: Asked) -> Removal:
@@ -118,8 +131,7 @@ def erase_person(  # noqa: PLR0913
     progress: Progress,
 ) -> Removal:
     """Erase a person on somebody's word, everywhere. Other open erasures are completed with it."""
-    due = [(person.one_id, person.values)]
-    _record(settings, connection, run, due, ("command", author, because))
+    _record(settings, connection, run, [person], ("command", author, because))
     return complete_erasures(settings, contracts, connection, run.run_id, progress)[1]
 
 
@@ -141,7 +153,7 @@ def erase_requested(
     if not due:
         return False
     progress(f"erase: {len(due)} persons who asked for it")
-    found = [(one.one_id, one.values) for one in due]
+    found = [Person(one.one_id, one.values, one.handovers) for one in due]
     _record(settings, connection, run, found, ("request", "crm/erasure_requests", _BY_REQUEST))
     complete_erasures(settings, contracts, connection, run.run_id, progress)
     return True
@@ -151,7 +163,7 @@ def _record(
     settings: Settings,
     connection: psycopg.Connection,
     run: Run,
-    due: Sequence[tuple[str, pa.Table]],
+    due: Sequence[Person],
     facts: tuple[tombstones.AskedBy, str, str],
 ) -> None:
     asked_by, author, reason = facts
@@ -160,13 +172,14 @@ def _record(
         exclusive_lock(settings, connection, tombstones.LOCK, "taking files in", PATIENT_SECONDS),
         open_duckdb(settings) as duck,
     ):
-        for one_id, values in due:
+        for person in due:
             tombstones.record_erasure(
                 settings,
                 connection,
                 duck,
-                values,
-                [one_id],
+                person.values,
+                [person.one_id],
+                handovers=person.handovers,
                 asked_by=asked_by,
                 author=author,
                 reason=reason,

@@ -80,6 +80,21 @@ def list_values(duck: "DuckDBPyConnection", tables: str, one_ids: Sequence[str])
     return _add_hashes(found)
 
 
+def list_handovers(
+    duck: "DuckDBPyConnection", tables: str, one_ids: Sequence[str]
+) -> list[tuple[str, datetime]]:
+    """Cars (VIN) that these persons took over from others, and when (naive UTC)."""
+    owners = f"from {tables}.bridge_user_vehicles where role = 'owner'"
+    return duck.execute(
+        f"with owned as (select one_id, vin, valid_from {owners}),"  # noqa: S608 - our own
+        " theirs as (select * from owned where one_id in (select unnest($one_ids::varchar[])))"
+        " select distinct theirs.vin, theirs.valid_from from theirs join owned as before"
+        " on before.vin = theirs.vin and before.valid_from < theirs.valid_from"
+        " where before.one_id not in (select unnest($one_ids::varchar[])) order by all",
+        {"one_ids": list(one_ids)},
+    ).fetchall()
+
+
 def _records_sql(tables: str, mine: str) -> str:
     subjects = ", ".join(f"'{name}'" for name in _SUBJECTS)
     kept = f"select source || '.' || entity as name, record_key from {tables}.bridge_user_records"  # noqa: S608

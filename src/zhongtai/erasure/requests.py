@@ -10,7 +10,7 @@ import pyarrow as pa
 from zhongtai.crash_points import reach
 from zhongtai.erasure.matching import WANTED_SCHEMA
 from zhongtai.erasure.naming import record_kind
-from zhongtai.erasure.persons import find_person, list_values
+from zhongtai.erasure.persons import find_person, list_handovers, list_values
 from zhongtai.settings import Settings
 from zhongtai.warehouse import open_build
 
@@ -26,11 +26,15 @@ _ASKED = (
 
 @dataclass(frozen=True)
 class Due:
-    """A person whom requests mean: what sources call that person, the requests included."""
+    """A person whom requests mean: what sources call that person, the requests included.
+
+    `handovers`: the cars that the person took over from others (VIN), and when (naive UTC).
+    """
 
     one_id: str
     requests: tuple["OpenRequest", ...]
     values: pa.Table
+    handovers: list[tuple[str, datetime]]
 
 
 @dataclass(frozen=True)
@@ -67,6 +71,7 @@ def find_due(settings: Settings) -> tuple[list[Due], list[OpenRequest]]:
                 pa.concat_tables(
                     [list_values(build, _PROFILES, [one_id]), _name_requests(requests)]
                 ),
+                list_handovers(build, _PROFILES, [one_id]),
             )
             for one_id, requests in by_person.items()
         ]

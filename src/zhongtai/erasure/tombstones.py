@@ -6,7 +6,7 @@ it goes with the last step, and from then on only tombstones are left.
 
 import json
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -67,6 +67,7 @@ def record_erasure(  # noqa: PLR0913  # what an erasure consists of
     values: pa.Table,
     one_ids: list[str],
     *,
+    handovers: Sequence[tuple[str, datetime]] = (),
     asked_by: AskedBy,
     author: str,
     reason: str,
@@ -75,13 +76,19 @@ def record_erasure(  # noqa: PLR0913  # what an erasure consists of
 ) -> Erasure:
     """Record that whom `values` name (WANTED_SCHEMA) is erased; from here on it is completed.
 
-    The caller holds LOCK alone, on a connection in autocommit mode.
+    `handovers`: cars (VIN) that whoever had them before is not to own again, and since when (naive
+    UTC). The caller holds LOCK alone, on a connection in autocommit mode.
     """
     erasure_id = f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
     macs = _make_macs(duck, draw_key(settings), values)
     _write(settings, _OPEN, erasure_id, values, {"one_ids": one_ids})
     reach("erase.values_written")
-    facts = {"asked_by": asked_by, "author": author, "reason": reason}
+    facts = {
+        "asked_by": asked_by,
+        "author": author,
+        "reason": reason,
+        "handovers": [(vin, at.replace(tzinfo=UTC).isoformat()) for vin, at in handovers],
+    }
     tombstones = pa.table({"mac": macs})
     moment = erased_until.astimezone(UTC).isoformat()
     _write(settings, _TOMBSTONES, erasure_id, tombstones, {**facts, "erased_until": moment})
@@ -195,6 +202,12 @@ def _insert(
         " set erased_until = greatest(t.erased_until, excluded.erased_until)",
         [macs, erasure_id, erased_until],
     )
+    for vin, taken_over_at in facts.get("handovers", ()):
+        connection.execute(
+            "insert into erasure.handovers (vin, taken_over_at) values (%s, %s)"
+            " on conflict do nothing",
+            [vin, taken_over_at],
+        )
 
 
 def _write(

@@ -9,6 +9,7 @@ from zhongtai.identity.state import (
     History,
     follow_history,
     list_used,
+    list_withdrawn,
     load_history,
 )
 
@@ -83,6 +84,7 @@ def write_map(
         follow_history(connection)
     else:
         load_history(connection, history)
+    list_withdrawn(connection, history)
     list_used(connection, history, f"u_{birth_of(run.as_of)}")
     mark_moment(connection, run.as_of, is_followed=is_followed)
     load_standing(connection, sources, history)

@@ -78,6 +78,62 @@ create or replace temp table identity_restored as
 select component, one_id, null::timestamp as since from identity_overlaps where false
 """
 
+# Whom decisions are about that hold, or that held when the last map was published.
+_LIST_DECIDED = f"""
+create or replace temp table identity_decided as
+with pairs as (
+    select {_PAIR}, true as holds from identity_standing
+    union all
+    select {_PAIR}, false
+    from identity_previous_decisions
+    anti join identity_standing using ({_PAIR})
+)
+select distinct d.kind, d.holds, p.one_id, o.one_id as other_one_id
+from pairs as d
+inner join identity_previous as p using (source, entity, record_key)
+inner join identity_previous as o
+    on d.other_source = o.source
+    and d.other_entity = o.entity
+    and d.other_record_key = o.record_key
+"""  # noqa: S608
+
+_SAY_DECIDED = """
+with decided as (
+    select
+        c.change,
+        c.one_id,
+        c.previous_one_id,
+        min(
+            case
+                when d.kind = 'merge' and d.holds then 'a decision joins records of both ids'
+                when d.holds then 'a decision keeps these records from the previous id'
+                when d.kind = 'split' then 'a decision that kept both ids apart was taken back'
+                else 'a decision that joined them to the previous id was taken back'
+            end
+        ) as reason,
+    from identity_changes as c
+    inner join identity_decided as d
+        on (
+            c.change = 'merge'
+            and (d.kind = 'merge') = d.holds
+            and least(c.one_id, c.previous_one_id) = least(d.one_id, d.other_one_id)
+            and greatest(c.one_id, c.previous_one_id) = greatest(d.one_id, d.other_one_id)
+        )
+        or (
+            c.change in ('split', 'reassign')
+            and (d.kind = 'split') = d.holds
+            and c.previous_one_id = d.one_id
+            and d.one_id = d.other_one_id
+        )
+    group by all
+)
+update identity_changes as c
+set reason = d.reason
+from decided as d
+where
+    (c.change, c.one_id, c.previous_one_id) = (d.change, d.one_id, d.previous_one_id)
+"""
+
 _WRITE_STANDING = f"""
 create or replace table identity.standing_decisions as
 select {_PAIR}, coalesce(p.since, m.since) as since
@@ -111,6 +167,13 @@ def find_restored(connection: "duckdb.DuckDBPyConnection") -> None:
     """
     ended = connection.execute("select 1 from identity_ended limit 1").fetchone()
     connection.execute(_FIND_RESTORED if ended else _NONE_RESTORED)
+
+
+def say_decided(connection: "duckdb.DuckDBPyConnection") -> None:
+    """Give changes that a decision made, or its undoing, that reason in identity_changes."""
+    connection.execute(_LIST_DECIDED)
+    if connection.execute("select 1 from identity_decided limit 1").fetchone():
+        connection.execute(_SAY_DECIDED)
 
 
 def write_standing(connection: "duckdb.DuckDBPyConnection") -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from zhongtai.errors import ZhongtaiError
 from zhongtai.identity.memory import Sum
-from zhongtai.identity.restoration import find_restored
+from zhongtai.identity.restoration import find_restored, say_decided
 
 if TYPE_CHECKING:
     import duckdb
@@ -74,6 +74,31 @@ create or replace temp table identity_assignments as
 select component, one_id, false as is_new from identity_survivors
 """,
 )
+
+# After a rollback: who was shown under an id is shown under it again, most records first.
+_TAKE_BACK_WITHDRAWN = """
+insert into identity_assignments
+with shown as (
+    select
+        p.component,
+        w.one_id,
+        count(*) as record_count,
+        min(identity_key(source, entity, record_key)) as smallest,
+    from identity_placed as p
+    inner join identity_withdrawn as w using (source, entity, record_key)
+    anti join identity_assignments as a using (component)
+    group by p.component, w.one_id
+),
+claims as (
+    select component, one_id, record_count
+    from shown
+    qualify
+        row_number() over (partition by one_id order by record_count desc, smallest) = 1
+)
+select component, one_id, true
+from claims
+qualify row_number() over (partition by component order by record_count desc, one_id) = 1
+"""
 
 _FIND_UNNAMED = """
 create or replace temp table identity_unnamed as
@@ -199,7 +224,8 @@ def assign_ids(connection: "duckdb.DuckDBPyConnection", *, as_of: datetime) -> i
     """Give every component of `identity_placed` an id; returns how many ids are new.
 
     Reads the temp tables identity_placed, identity_previous (source, entity, record_key,
-    one_id, valid_from), identity_previous_redirects and identity_used (one_id), and what
+    one_id, valid_from), identity_previous_redirects, identity_withdrawn (source, entity,
+    record_key, one_id) and identity_used (one_id), and what
     `load_standing` compared. Writes
     identity_assignments (component, one_id, is_new), identity_changes and identity_redirects.
     `as_of` is the birth of new ids, aware or naive UTC. Raises ZhongtaiError where no unused id can
@@ -210,9 +236,11 @@ def assign_ids(connection: "duckdb.DuckDBPyConnection", *, as_of: datetime) -> i
     find_restored(connection)
     for statement in _MATCH_PREVIOUS:
         connection.execute(statement)
+    connection.execute(_TAKE_BACK_WITHDRAWN)
     new = _name_components(connection, birth_of(as_of))
     for statement in _LIST_CHANGES:
         connection.execute(statement)
+    say_decided(connection)
     connection.execute(_REDIRECT, {"changed_at": naive_utc(as_of)})
     return new
 

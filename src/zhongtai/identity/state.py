@@ -64,10 +64,14 @@ _ROW_GROUP = 30_720
 
 @dataclass(frozen=True)
 class History:
-    """The folder of the last published map, and of every other map that was ever published."""
+    """The folder of the last published map, and of every map that was ever published.
+
+    `withdrawn`: those of them that were published later and rolled back, newest first.
+    """
 
     previous: Path | None = None
     published: tuple[Path, ...] = ()
+    withdrawn: tuple[Path, ...] = ()
 
 
 def read_history(settings: Settings) -> History:
@@ -90,10 +94,11 @@ def read_history(settings: Settings) -> History:
             f"the identity map of the published snapshot {current} is missing: {folders[current]}",
             hint="restore this folder from a backup; without it every one_id would change",
         )
-    return History(
-        previous=folders[current] if current else None,
-        published=tuple(folder for folder in folders.values() if folder.is_dir()),
-    )
+    published = tuple(folder for folder in folders.values() if folder.is_dir())
+    if current is None:
+        return History(published=published)
+    withdrawn = published[: published.index(folders[current])]
+    return History(folders[current], published, withdrawn)
 
 
 def name_resolution(history: History) -> str | None:
@@ -137,6 +142,26 @@ def list_used(connection: "duckdb.DuckDBPyConnection", history: History, prefix:
             " select previous_one_id from read_parquet($files)"
             " where previous_one_id >= $first and previous_one_id < $after",
             bounds,
+        )
+
+
+def list_withdrawn(connection: "duckdb.DuckDBPyConnection", history: History) -> None:
+    """Write the temp table identity_withdrawn: records of ids that only withdrawn maps had.
+
+    Reads identity_previous_changes, in which every id of the last published map was once a row.
+    """
+    connection.execute(
+        "create or replace temp table identity_withdrawn"
+        " (source varchar, entity varchar, record_key varchar, one_id varchar)"
+    )
+    for folder in history.withdrawn:
+        connection.execute(
+            "insert into identity_withdrawn select source, entity, record_key, one_id"
+            " from read_parquet(?)"
+            " anti join identity_withdrawn as newer using (source, entity, record_key)"
+            " anti join (select one_id from identity_previous_changes union all"
+            " select previous_one_id from identity_previous_changes) using (one_id)",
+            [str(folder / "record_map.parquet")],
         )
 
 

@@ -58,14 +58,21 @@ log = logging.getLogger(__name__)
 
 @dataclass
 class ReplayReport:
-    """What a replay did: rows that load now, rows still refused, files that load now or not."""
+    """What a replay did: rows that load now, rows still refused, files that load now or not.
+
+    `entities`: rows that load now by `source.entity`.
+    """
 
     rows_loaded: int = 0
     rows_duplicate: int = 0
     rows_refused: int = 0
     files_loaded: int = 0
     files_refused: int = 0
-    entities: Counter[str] = field(default_factory=Counter)
+    entities: dict[str, int] = field(default_factory=dict)
+
+    def add_loaded(self, entity: str, rows: int) -> None:
+        """Count rows of an entity that load now."""
+        self.entities[entity] = self.entities.get(entity, 0) + rows
 
 
 @dataclass(frozen=True)
@@ -180,7 +187,7 @@ class _Replayer:
         self._report.files_loaded += 1
         self._report.rows_loaded += entry.counts.loaded
         self._report.rows_duplicate += entry.counts.duplicate
-        self._report.entities[contract.name] += entry.counts.loaded
+        self._report.add_loaded(contract.name, entry.counts.loaded)
         if not self._is_needed(candidate):
             shutil.rmtree(kept.parent, ignore_errors=True)
             reach("ledger.replayed_file_removed")
@@ -225,7 +232,7 @@ class _Replayer:
         reach("ledger.replay_committed")
         self._report.rows_loaded += loaded
         self._report.rows_duplicate += duplicate
-        self._report.entities[contract.name] += loaded
+        self._report.add_loaded(contract.name, loaded)
 
     def _remaining(self, candidate: _Candidate) -> pa.Table:
         """Quarantined rows of a delivery that no earlier replay loaded."""

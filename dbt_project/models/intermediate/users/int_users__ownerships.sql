@@ -2,7 +2,7 @@
 -- A delivery makes its order's person the owner. A used car is taken over by whoever
 -- binds it later while no one else is bound to it, unless it is a company's or of whom
 -- they live with, or brings it to service under their own name as the new owner. A
--- return or the next owner, also a company, ends it.
+-- return or the next owner, also a company or somebody who was erased, ends it.
 with
     orders as (
         select
@@ -113,6 +113,9 @@ with
         union all
         select vin, holder, true, claimed_at, null
         from takeovers_in_service
+        union all
+        select vin, 'erased', false, taken_over_at, null
+        from {{ source("meta", "handovers") }}
     ),
 
     changes as (
@@ -138,13 +141,10 @@ select
     holder as one_id,
     vin,
     claimed_at as valid_from,
-    case
-        when
-            returned_at is not null
-            and (succeeded_at is null or returned_at < succeeded_at)
+    least(
         -- an end before the beginning comes with the beginning
-        then greatest(returned_at, claimed_at)
-        else succeeded_at
-    end as valid_to
+        case when returned_at is not null then greatest(returned_at, claimed_at) end,
+        succeeded_at
+    ) as valid_to
 from periods
 where is_person
