@@ -62,6 +62,13 @@ def start_run(connection: psycopg.Connection, command: str, as_of: datetime | No
     return run
 
 
+def note_landing(connection: psycopg.Connection, run: Run, landing: str) -> None:
+    """Remember which landing zone the run looks at (its URL without password)."""
+    connection.execute(
+        "update ledger.runs set landing = %s where run_id = %s", [landing, run.run_id]
+    )
+
+
 def load_run(connection: psycopg.Connection, run_id: str) -> Run:
     """A run that another process started. Raises ConfigurationError when there is none."""
     row = connection.execute(

@@ -160,8 +160,8 @@ def profiles() -> dict[str, str]:
         + _values("identifier_type, identifier_value, one_id, is_shared", identifiers, bare=True),
         "bridge_user_vehicles": "select one_id, vin, 'owner' as role, valid_from::timestamp as"
         " valid_from, valid_to::timestamp as valid_to from (values"
-        f" ('u_b', '{HANDED_OVER}', '2026-01-01', null), ('u_b', 'LVIN0000000000002',"
-        f" '2026-01-01', null), ('u_c', '{HANDED_OVER}', '2025-01-01', '2026-01-01'))"
+        f" ('u_b', '{HANDED_OVER}', '2026-01-01', null),"
+        f" ('u_c', '{HANDED_OVER}', '2025-01-01', '2026-01-01'))"
         " t(one_id, vin, valid_from, valid_to)",
         "bridge_user_relationships": "select 'u_c' as one_id, 'u_a' as related_one_id,"
         " 'household' as relationship",

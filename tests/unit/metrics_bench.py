@@ -30,6 +30,7 @@ _OTHERS = {
         " identity_version varchar, content_hash varchar, because varchar, created_at timestamp,"
         " published_at timestamp"
     ),
+    "meta.handovers": "vin varchar, taken_over_at timestamp",
     "meta.next_snapshot": (
         "snapshot_id varchar, run_id varchar, as_of timestamp, created_at timestamp"
     ),

@@ -30,6 +30,8 @@ from zhongtai.embedded_server import stop_embedded_server
 from zhongtai.erasure import erasures, requests, snapshots, sweep
 from zhongtai.erasure.erasures import Asked
 from zhongtai.erasure.key import draw_key, key_file
+from zhongtai.erasure.landed import remove_named
+from zhongtai.erasure.persons import list_handovers
 from zhongtai.erasure.reports import is_genuine
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.home import secure_home
@@ -133,10 +135,26 @@ def test_every_row_that_went_is_suppressed_and_every_layer_balances(home: Settin
 
 
 def test_who_handed_a_car_over_to_an_erased_person_does_not_get_it_back(home: Settings) -> None:
-    """Of the other car, which nobody had before, nothing is kept."""
     with connect(home, autocommit=True) as connection:
         kept = connection.execute("select vin, taken_over_at from erasure.handovers").fetchall()
     assert kept == [(HANDED_OVER, datetime(2026, 1, 1, tzinfo=UTC))]
+
+
+def test_only_cars_that_somebody_else_had_before_are_remembered() -> None:
+    with duckdb.connect() as duck:
+        duck.execute(
+            "create table bridge_user_vehicles as select * from (values"
+            " ('first', 'V', 'owner', timestamp '2025-01-01'),"
+            " ('asks', 'V', 'owner', timestamp '2026-01-01'),"
+            " ('next', 'V', 'owner', timestamp '2026-02-01'),"
+            " ('asks', 'NEW', 'owner', timestamp '2026-01-01'),"
+            " ('asks', 'NEW', 'owner', timestamp '2026-03-01'),"
+            " ('first', 'DRIVEN', 'driver', timestamp '2025-01-01'),"
+            " ('asks', 'DRIVEN', 'owner', timestamp '2026-01-01')"
+            ") t(one_id, vin, role, valid_from)"
+        )
+        found = list_handovers(duck, "main", ["asks"])
+    assert [(vin, f"{at:%F}") for vin, at in found] == [("V", "2026-01-01")]
 
 
 def test_who_names_an_erased_person_in_passing_keeps_the_row(home: Settings) -> None:
@@ -182,6 +200,16 @@ def test_the_report_is_signed_and_tells_whom_to_tell(home: Settings) -> None:
     report = read_report(home)
     assert report["counts"]["exports"] == 1  # type: ignore[index]
     assert report["landing"] == []
+
+
+def test_files_in_a_landing_zone_that_nobody_looks_at_are_told(
+    home: Settings, tmp_path: Path
+) -> None:
+    elsewhere = home.model_copy(update={"landing": str(tmp_path)})
+    with connect(home, autocommit=True) as connection:
+        assert remove_named(home, connection) == []
+        told = remove_named(elsewhere, connection)
+    assert f"crm/contacts/data.csv (perhaps: it was delivered to {home.landing_url})" in told
 
 
 def test_erased_persons_do_not_come_back_by_delivery(home: Settings, contracts: Contracts) -> None:

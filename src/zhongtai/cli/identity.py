@@ -7,7 +7,7 @@ import typer
 
 from zhongtai.cli.decisions import Author, current_user, make_decisions
 from zhongtai.cli.explanations import explain
-from zhongtai.cli.options import AsJson, AsOf, Home, open_home, parse_as_of
+from zhongtai.cli.options import AsJson, AsOf, Home, Landing, open_home, parse_as_of
 from zhongtai.cli.output import reporting, say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
 
@@ -40,6 +40,7 @@ def erase(  # noqa: PLR0913, PLR0917  # one parameter per option
     ] = _DEFAULT_REASON,
     author: Author = None,
     home: Home = None,
+    landing: Landing = None,
     as_json: AsJson = False,
 ) -> None:
     """Erase the person behind an identifier: every record, in every file, snapshot and table.
@@ -56,7 +57,7 @@ def erase(  # noqa: PLR0913, PLR0917  # one parameter per option
     from zhongtai.erasure.erasures import count_erasure, read_identifier
 
     asked = read_identifier(identifier)
-    settings = open_home(home)
+    settings = open_home(home, landing)
     with server_on_demand(settings), reporting(quiet=as_json) as progress:
         from zhongtai import pipeline
 

@@ -63,12 +63,12 @@ def _check_landing(landing: str) -> str:
     return url
 
 
-def open_home(home: Path | None) -> "Settings":
+def open_home(home: Path | None, landing: str | None = None) -> "Settings":
     """Settings of a home that is there, for commands that could find nothing in a new one.
 
     Raises ConfigurationError for a folder that does not exist; nothing is made in its place.
     """
-    settings = make_settings(home)
+    settings = make_settings(home, landing)
     if not settings.home.exists() and not settings.database_url.get_secret_value():
         raise ConfigurationError(
             f"there is no home at {settings.home.absolute()}",

@@ -9,7 +9,7 @@ import psycopg
 
 from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
-from zhongtai.landing import LandedFile, LandingZone, is_local
+from zhongtai.landing import LandedFile, LandingZone, is_local, masked
 from zhongtai.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -19,6 +19,14 @@ _NAMED = (
     "select d.source, d.entity, d.file, d.sha256, d.bytes, d.modified_at from ledger.deliveries d"
     " where exists (select 1 from ledger.deliveries e join erasure.named_files n"
     " using (delivery_id) where (e.source, e.entity, e.sha256) = (d.source, d.entity, d.sha256))"
+)
+
+
+# Of what the ledger took in from elsewhere.
+_LANDINGS = (
+    "select distinct d.file, r.landing from ledger.deliveries d"
+    " join erasure.named_files n using (delivery_id) join ledger.runs r on r.run_id = d.run_id"
+    " where r.landing <> %s order by 1, 2"
 )
 
 
@@ -61,6 +69,14 @@ def tell_named(settings: Settings, connection: psycopg.Connection) -> list[str]:
         return [f"{file} (perhaps: {error.message})" for file in files]
 
 
+def _tell_unseen(settings: Settings, connection: psycopg.Connection) -> list[str]:
+    """Files that name erased persons and lay in another landing zone, which nobody looks at."""
+    if settings.archive:
+        return []  # they were moved when they were taken in
+    found = connection.execute(_LANDINGS, [masked(settings.landing_url)])
+    return [f"{file} (perhaps: it was delivered to {landing})" for file, landing in found]
+
+
 def count_named(settings: Settings, connection: psycopg.Connection) -> int:
     """How many files `list_named` finds; none in a zone that cannot be reached."""
     try:
@@ -73,18 +89,19 @@ def count_named(settings: Settings, connection: psycopg.Connection) -> int:
 def remove_named(settings: Settings, connection: psycopg.Connection) -> list[str]:
     """Remove files that name erased persons, in the archive and the landing zone.
 
-    Returns the paths (in the landing zone) of those that are not ours to remove. What they held of
-    others is in the raw zone. May be repeated.
+    Returns the paths (in the landing zone) of those that are not ours to remove, and of those that
+    were delivered to another one. What they held of others is in the raw zone. May be repeated.
     """
     for source, entity, _, sha256, *_ in connection.execute(_NAMED).fetchall():
         shutil.rmtree(settings.path("archive", source, entity, sha256), ignore_errors=True)
         reach("erase.archive_removed")
+    unseen = _tell_unseen(settings, connection)
     if not is_ours(settings):
-        return tell_named(settings, connection)
+        return tell_named(settings, connection) + unseen
     found = list_named(settings, connection)
     zone = LandingZone(settings.landing_url)
     for file in found:
         if zone.stat(file) == file:
             zone.remove(file)
             reach("erase.landed_removed")
-    return []
+    return unseen

@@ -22,10 +22,10 @@ from zhongtai.ingest.rules import DeclaredTags, read_null_words
 from zhongtai.ingest.settle import Settlement
 from zhongtai.ingest.stillness import FileChanged
 from zhongtai.ingest.workspace import open_workspace
-from zhongtai.landing import Delivery, LandingZone, Stray, Survey, find_deliveries
+from zhongtai.landing import Delivery, LandingZone, Stray, Survey, find_deliveries, masked
 from zhongtai.ledger import LandingMemory
 from zhongtai.locks import PATIENT_SECONDS, shared_lock
-from zhongtai.runs import Run
+from zhongtai.runs import Run, note_landing
 from zhongtai.settings import Settings
 
 if TYPE_CHECKING:
@@ -53,6 +53,7 @@ def drain(
     settings = settings.acting_as(LOADER)
     with ExitStack() as stack:
         connection = stack.enter_context(connect(settings, autocommit=True))
+        note_landing(connection, run, masked(settings.landing_url))
         folder = stack.enter_context(open_workspace(settings))
         # what is read under one set of tombstones is recorded under the same
         stack.enter_context(share_tombstones(settings, connection))
