@@ -201,6 +201,7 @@ def test_good_and_refused_records_are_all_that_is_counted(
         assert read_file(contract, path) == whole
 
 
+@example(body=b"\\u0000", encoding="utf-8")
 @given(body=st.binary(max_size=60), encoding=st.sampled_from(["utf-8", "gb18030"]))
 @settings(max_examples=400, deadline=None)
 def test_any_bytes_at_all_balance(

@@ -24,7 +24,9 @@ _BOMS = (
 # NUL as JSON writes it, also within JSON that stands in another text. PostgreSQL keeps none, so
 # that values which differ in it would be two in one store and one in the other.
 _ESCAPED_NUL = re.compile(rb"\\u0000")
-_NUL = re.compile(r"\0|\\+u0000")
+# A character of no width takes its place: cleaning drops it, and no line becomes blank by it, which
+# who only counts the lines would not see.
+_NO_WIDTH = r"\u200b"
 _ESCAPED_BYTE = re.compile("[\ud800-\udfff]")
 # The first byte of a character of three or four bytes is at least this.
 _FIRST_OF_LONG = 0xE0
@@ -230,7 +232,6 @@ def _mend_line(line: bytes, encoding: Encoding) -> tuple[bytes, str]:
         if codec != "utf-8" and _decodes(line, codec):
             text = line.decode(codec)
             break
-    # an escape that comes into being as another one goes was made to harm
-    text = _NUL.sub("\ufffd", _NUL.sub("", text))
-    text = _ESCAPED_BYTE.sub("\ufffd", text)
+    text = _ESCAPED_BYTE.sub("\ufffd", text).replace("\0", "")
+    text = text.replace(r"\u0000", _NO_WIDTH)
     return text.encode(), original.replace("\0", "\\x00").rstrip("\r\n")
