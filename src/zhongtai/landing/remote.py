@@ -3,6 +3,7 @@
 import errno
 import re
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -158,18 +159,15 @@ class FsspecFiles:
             self._files.rm_file(location)
 
 
-class _replaced_is_gone:  # noqa: N801 - reads as a statement
+@contextmanager
+def _replaced_is_gone(location: str) -> Iterator[None]:
     """An object store refuses to go on with an object that was replaced: it is the other's turn."""
-
-    def __init__(self, location: str) -> None:
-        self._location = location
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
-        if isinstance(error, OSError) and error.errno == errno.EBUSY:
-            raise FileNotFoundError(self._location)
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            raise FileNotFoundError(location) from error
+        raise
 
 
 def _refuse_file(url: str) -> None:
