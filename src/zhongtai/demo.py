@@ -14,7 +14,8 @@ from rich.table import Table
 from rich.text import Text
 
 from zhongtai.database import connect
-from zhongtai.errors import ZhongtaiError
+from zhongtai.errors import ConfigurationError, ZhongtaiError
+from zhongtai.landing import is_local, masked
 from zhongtai.service import AirflowAddress, start_services
 from zhongtai.settings import Settings
 
@@ -177,7 +178,15 @@ def show_next_steps(settings: Settings, console: Console, address: AirflowAddres
 
 
 def start_demo(settings: Settings, console: Console) -> AirflowAddress:
-    """Make the sample exports and start the services."""
+    """Make the sample exports and start the services.
+
+    Raises ConfigurationError for a landing zone on a server.
+    """
+    if not is_local(settings.landing_url):
+        raise ConfigurationError(
+            f"the demo delivers to a folder, not to {masked(settings.landing_url)}",
+            hint="unset ZHONGTAI_LANDING",
+        )
     _exports(settings, console.print)
     if settings.stable_seconds is None:
         settings = settings.model_copy(update={"stable_seconds": STABLE_SECONDS})

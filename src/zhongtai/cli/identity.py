@@ -80,7 +80,7 @@ def erase(  # noqa: PLR0913, PLR0917  # one parameter per option
 def _say_removal(removal: "Removal", *, dry_run: bool) -> None:
     say_table(("layer", "would go" if dry_run else "went"), sorted(removal.counts.items()))
     for file in removal.landing:
-        say(f"still in the landing zone, which is not ours: {file}")
+        say(f"landed file to be removed by hand: {file}")
     for destination in removal.destinations:
         say(f"an export was handed out: tell {destination}")
     if not removal.is_log_clean:
@@ -96,9 +96,10 @@ def retention(
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
-    """Let go what is past the period that its contract declares. Every run does so by itself.
+    """Let go what is past the period that its contract declares.
 
-    An as-of that is still to come only counts with `--dry-run`.
+    Every build does so by itself with ZHONGTAI_ENFORCE_RETENTION=true. An as-of that is still to
+    come only counts with `--dry-run`.
 
     **Examples**
 
@@ -131,7 +132,7 @@ def _say_expired(expired: "Expired", *, dry_run: bool) -> None:
         [(name, *counts) for name, counts in sorted(expired.counts.items())],
     )
     for file in expired.landing:
-        say(f"still in the landing zone, which is not ours: {file}")
+        say(f"landed file to be removed by hand: {file}")
     if not expired.counts:
         say("nothing is past its retention period")
     else:

@@ -16,17 +16,17 @@ log = logging.getLogger(__name__)
 
 # The same bytes under another name name the same persons.
 _NAMED = (
-    "select d.source, d.entity, d.file, d.sha256, d.bytes, d.modified_at from ledger.deliveries d"
+    "select d.source, d.entity, d.file, d.sha256, d.bytes, d.modified_at, d.run_id"
+    " from ledger.deliveries d"
     " where exists (select 1 from ledger.deliveries e join erasure.named_files n"
     " using (delivery_id) where (e.source, e.entity, e.sha256) = (d.source, d.entity, d.sha256))"
 )
 
 
-# Of what the ledger took in from elsewhere.
-_LANDINGS = (
-    "select distinct d.file, r.landing from ledger.deliveries d"
-    " join erasure.named_files n using (delivery_id) join ledger.runs r on r.run_id = d.run_id"
-    " where r.landing <> %s order by 1, 2"
+# Of these, what was delivered to another landing zone.
+_UNSEEN = (
+    f"select distinct n.file, r.landing from ({_NAMED}) as n"  # noqa: S608  # our own
+    " join ledger.runs r using (run_id) where r.landing <> %s order by 1, 2"
 )
 
 
@@ -53,7 +53,7 @@ def list_named(settings: Settings, connection: psycopg.Connection) -> list[Lande
 def _known(connection: psycopg.Connection) -> set[tuple[str, int, datetime]]:
     return {
         (file, size, modified_at)
-        for _, _, file, _, size, modified_at in connection.execute(_NAMED).fetchall()
+        for _, _, file, _, size, modified_at, _ in connection.execute(_NAMED).fetchall()
     }
 
 
@@ -73,7 +73,7 @@ def _tell_unseen(settings: Settings, connection: psycopg.Connection) -> list[str
     """Files that name erased persons and lay in another landing zone, which nobody looks at."""
     if settings.archive:
         return []  # they were moved when they were taken in
-    found = connection.execute(_LANDINGS, [masked(settings.landing_url)])
+    found = connection.execute(_UNSEEN, [masked(settings.landing_url)])
     return [f"{file} (perhaps: it was delivered to {landing})" for file, landing in found]
 
 
