@@ -39,11 +39,11 @@ _MIRRORED = (
     "gate_measures",
 )
 _NEXT_SNAPSHOT = "snapshot_id varchar, run_id varchar, as_of timestamp, created_at timestamp"
-# Sorts deliveries: by the source's own export time, then path, then arrival. A tab sorts before any
-# character that a path holds, so a path never overtakes the longer path that it begins.
+# Sorts deliveries: by the source's own export time, then path, then arrival.
 _DELIVERY_ORDER = (
-    "concat(to_char(exported_at at time zone 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), e'\\t',"
-    " file, e'\\t', lpad(sequence::text, 19, '0')) as delivery_order"
+    "concat_ws(e'\\x01', coalesce(to_char(exported_at at time zone 'UTC',"
+    " 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), ''), file_order, '', file, lpad(sequence::text, 19, '0'))"
+    " as delivery_order"
 )
 # A row rule that is judged once persons are known. Its models read every row that was delivered, in
 # a view beside the one of the parts that staging has not seen.

@@ -5,6 +5,7 @@ it load. They are written down here a second time, by dicts over what the simula
 """
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -63,6 +64,11 @@ class File:
     def sight(self) -> tuple[str, int, datetime]:
         """What tells one state of a path from another without reading it."""
         return self.label, len(self.content), self.modified
+
+    @property
+    def place(self) -> list[str | int]:
+        """Sorts paths as people number them; all files of an entity end alike here."""
+        return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", self.label)]
 
 
 @dataclass(frozen=True)
@@ -131,7 +137,7 @@ class Ledger:
             if source in (None, entity.split(".")[0]):
                 found = [f for f in self.files.values() if f.entity == entity]
                 complete = [(f, *self._marker(f)) for f in found if self._marker(f)]
-                complete.sort(key=lambda c: (c[2] or _BEGINNING, c[0].label))
+                complete.sort(key=lambda c: (c[2] or _BEGINNING, c[0].place))
                 for file, marker, exported in complete:
                     if not self._is_known(file, marker):
                         self._record(file, marker, exported, as_of, rules)
@@ -143,7 +149,7 @@ class Ledger:
         """Judge again what is quarantined."""
         ordered = sorted(
             self.entries,
-            key=lambda e: (e.exported is not None, e.exported, e.file.label, e.number),
+            key=lambda e: (e.exported is not None, e.exported, e.file.place, e.number),
         )
         for entry in ordered:
             if entry.status == "quarantined":

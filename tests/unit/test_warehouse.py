@@ -64,14 +64,18 @@ def test_the_run_and_the_ledger_are_mirrored_as_naive_utc(
     assert query(settings, "select count(*) from meta.gate_results") == [(0,)]
 
 
-def test_a_path_sorts_before_the_longer_path_that_it_begins(
+def test_paths_order_deliveries_as_people_number_files(
     settings: Settings, contracts: Contracts, rewards: Contract, run: Run
 ) -> None:
-    longer = deliver(settings, run, rewards, [{"reward_id": "2"}], file="a.csv.2")
-    shorter = deliver(settings, run, rewards, [{"reward_id": "1"}], file="a.csv")
+    names = ["a.csv", "a (1).csv", "a-2.csv", "a-10.csv", "a.csv.2"]
+    delivered = [
+        deliver(settings, run, rewards, [{"reward_id": name}], file=name) for name in sorted(names)
+    ]
     warehouse.prepare(settings, contracts, run)
     orders = query(settings, "select delivery_id from meta.deliveries order by delivery_order")
-    assert orders == [(shorter,), (longer,)]
+    assert [delivery for (delivery,) in orders] == [
+        delivered[sorted(names).index(name)] for name in names
+    ]
 
 
 def test_raw_views_hold_the_parts_that_staging_has_not_seen(

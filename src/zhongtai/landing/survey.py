@@ -11,6 +11,7 @@ from typing import Protocol
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.landing.files import LandedFile, LandingZone, Stray, same_name
 from zhongtai.landing.manifests import SUFFIX, ManifestEntry, newest, read_manifest
+from zhongtai.landing.order import file_order
 from zhongtai.printable import printable
 
 _DONE = ".done"
@@ -40,9 +41,10 @@ class Delivery:
         return self.entry.exported_at if self.entry else None
 
     @property
-    def order(self) -> tuple[datetime, str]:
+    def order(self) -> tuple[datetime, str, str]:
         """Deliveries are processed in this order."""
-        return (self.exported_at or _BEGINNING, self.file.label)
+        label = self.file.label
+        return (self.exported_at or _BEGINNING, file_order(label), label)
 
 
 @dataclass

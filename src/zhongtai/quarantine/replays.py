@@ -138,7 +138,7 @@ def _candidates(connection: psycopg.Connection, selection: Selection) -> Sequenc
         " and (%(delivery_id)s::text is null or delivery_id = %(delivery_id)s)"
         " and (%(rule)s::text is null or exists (select 1 from ledger.quarantine q where"
         " q.delivery_id = d.delivery_id and q.rule = %(rule)s))"
-        " order by exported_at nulls first, file, sequence",
+        " order by exported_at nulls first, file_order, file, sequence",
         asdict(selection),
     ).fetchall()
 
