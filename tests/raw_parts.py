@@ -65,3 +65,17 @@ def deliver(
             [part, delivery, len(rows), run.run_id],
         )
     return delivery
+
+
+def repeat(settings: Settings, delivery: str, *, file: str, exported_at: datetime) -> None:
+    """Deliver the bytes of a loaded delivery again, under another name."""
+    with connect(settings) as connection:
+        connection.execute(
+            "insert into ledger.deliveries (delivery_id, source, entity, file, sha256, bytes,"
+            " modified_at, exported_at, status, rows_in, rows_loaded, rows_quarantined,"
+            " rows_duplicate, contract_hash, as_of, discovered_at, run_id)"
+            " select %s, source, entity, %s, sha256, bytes, modified_at, %s, 'duplicate', rows_in,"
+            " 0, 0, rows_in, contract_hash, as_of, discovered_at, run_id"
+            " from ledger.deliveries where delivery_id = %s",
+            [f"{delivery} again", file, exported_at, delivery],
+        )

@@ -39,12 +39,17 @@ _MIRRORED = (
     "gate_measures",
 )
 _NEXT_SNAPSHOT = "snapshot_id varchar, run_id varchar, as_of timestamp, created_at timestamp"
-# Sorts deliveries: by the source's own export time, then path, then arrival.
-_DELIVERY_ORDER = (
-    "concat_ws(e'\\x01', coalesce(to_char(exported_at at time zone 'UTC',"
-    " 'YYYY-MM-DD\"T\"HH24:MI:SS.US'), ''), file_order, '', file, lpad(sequence::text, 19, '0'))"
-    " as delivery_order"
-)
+# Sorts deliveries: by the source's own export time, then path, then arrival. Bytes that came more
+# than once count as their first delivery by that order, whichever of them arrived first.
+_ORDERED_DELIVERIES = """
+select *, min(concat_ws(
+    e'\\x01', coalesce(to_char(exported_at at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US'), ''),
+    file_order, '', file, lpad(sequence::text, 19, '0')
+) collate "C") over (
+    partition by source, entity, case when status = 'quarantined' then delivery_id else sha256 end
+) as delivery_order
+from ledger.deliveries
+"""
 # A row rule that is judged once persons are known. Its models read every row that was delivered, in
 # a view beside the one of the parts that staging has not seen.
 _JUDGED_LATE = "shared_value"
@@ -66,11 +71,15 @@ class _Part:
     rows: int
     contract_hash: str
     file: str
+    order: str
 
     @property
     def mark(self) -> str:
-        """What must stay the same for rows that were staged to stand; erasure changes it."""
-        return f"{self.path} {self.rows}"
+        """What must stay the same for rows that were staged to stand.
+
+        Erasure changes it, and so does an earlier delivery of the same bytes that arrives late.
+        """
+        return f"{self.path} {self.rows} {self.order}"
 
 
 @contextmanager
@@ -217,8 +226,8 @@ def _mirror(
     ledger: psycopg.Connection, build: "DuckDBPyConnection", table: str, schema: str = "ledger"
 ) -> None:
     """Copy a table of PostgreSQL to `meta`, times as naive UTC."""
-    order = f", {_DELIVERY_ORDER}" if table == "deliveries" else ""
-    cursor = ledger.execute(f"select *{order} from {schema}.{table}".encode())  # noqa: S608  # names of our own
+    whole = f"select * from {schema}.{table}"  # noqa: S608  # names of our own
+    cursor = ledger.execute((_ORDERED_DELIVERIES if table == "deliveries" else whole).encode())
     rows = cursor.fetchall()
     columns = [(c.name, _ARROW_TYPES[c.type_code]) for c in cursor.description or ()]
     values: Any = zip(*rows, strict=True) if rows else [()] * len(columns)
@@ -275,9 +284,10 @@ def _write_contracts(build: "DuckDBPyConnection", contracts: Contracts) -> None:
 
 def _parts(ledger: psycopg.Connection, contract: Contract) -> list[_Part]:
     found = ledger.execute(
-        "select p.part, p.rows, d.contract_hash, d.file from ledger.parts p"
-        " join ledger.deliveries d using (delivery_id)"
-        " where d.source = %s and d.entity = %s and p.rows > 0 order by p.sequence",
+        "select p.part, p.rows, d.contract_hash, d.file, md5(d.delivery_order)"  # noqa: S608  # our own
+        f" from ledger.parts p join ({_ORDERED_DELIVERIES} where source = %s and entity = %s) as d"
+        " using (delivery_id)"
+        " where p.rows > 0 order by p.sequence",
         [contract.source, contract.entity],
     )
     return [_Part(*row) for row in found]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from raw_parts import AS_OF, deliver
+from raw_parts import AS_OF, deliver, repeat
 from zhongtai import staging_state, warehouse
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.database import connect
@@ -76,6 +76,26 @@ def test_paths_order_deliveries_as_people_number_files(
     assert [delivery for (delivery,) in orders] == [
         delivered[sorted(names).index(name)] for name in names
     ]
+
+
+def test_bytes_that_came_again_count_as_their_first_delivery(
+    settings: Settings, contracts: Contracts, rewards: Contract, run: Run
+) -> None:
+    """Whichever of them arrived first, and also where the table was staged meanwhile."""
+    rows = [{"reward_id": "1"}]
+    early, between, late = (datetime(2026, 6, day, tzinfo=UTC) for day in (1, 2, 3))
+    again = deliver(settings, run, rewards, rows, file="late.csv", exported_at=late)
+    other = deliver(settings, run, rewards, [{"reward_id": "2"}], file="b.csv", exported_at=between)
+    warehouse.prepare(settings, contracts, run)
+    ordered = (
+        "select delivery_id from meta.deliveries where status = 'loaded' order by delivery_order"
+    )
+    assert query(settings, ordered) == [(other,), (again,)]
+    stage_as_dbt_would(settings)
+    repeat(settings, again, file="early.csv", exported_at=early)
+    warehouse.prepare(settings, contracts, run)
+    assert query(settings, ordered) == [(again,), (other,)]
+    assert reward_ids(settings) == ["1", "2"]  # staged anew
 
 
 def test_raw_views_hold_the_parts_that_staging_has_not_seen(
