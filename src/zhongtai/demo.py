@@ -13,9 +13,10 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from zhongtai.addresses import masked
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
-from zhongtai.landing import is_local, masked
+from zhongtai.landing import is_local
 from zhongtai.service import AirflowAddress, start_services
 from zhongtai.settings import Settings
 

@@ -9,12 +9,13 @@ from importlib import metadata
 import psycopg
 
 from zhongtai.access import LOADER, OPS, PUBLISHER, READERS, ROLES
+from zhongtai.addresses import masked
 from zhongtai.contracts import Contracts, load_contracts
 from zhongtai.database import ADVISORY_LOCKS, connect
 from zhongtai.errors import ZhongtaiError
 from zhongtai.home import private_folders
 from zhongtai.ingest.parts import RESTORE_HINT, Lake
-from zhongtai.landing import LandingZone, masked
+from zhongtai.landing import LandingZone
 from zhongtai.publish import current_snapshot, publisher
 from zhongtai.quality import balance
 from zhongtai.quality.results import Evidence
@@ -127,13 +128,14 @@ def _examine_modes(patient: Patient) -> Found:
     open_ones = [f for f in folders if f.stat().st_mode & 0o077]
     profiles = patient.settings.path("published", "profiles")
     open_ones += [f for f in profiles.glob("*.duckdb") if f.stat().st_mode & 0o377]
+    home = patient.settings.path()
     symptoms = [
         Symptom(
-            f"{path.relative_to(patient.settings.path())} has mode {path.stat().st_mode & 0o777:o}",
+            f"{path.relative_to(home) if path.is_relative_to(home) else path} has mode"
+            f" {path.stat().st_mode & 0o777:o}",
             f"chmod {'700' if path.is_dir() else '400'} it, and find out who read it meanwhile",
         )
         for path in open_ones
-        if path.is_relative_to(patient.settings.path())
     ]
     return f"{len(folders)} folders", symptoms
 

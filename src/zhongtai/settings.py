@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from zhongtai.addresses import holds_secret, masked
 from zhongtai.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 
 # A key that every reader can write into its SQL as it is.
 _KEY = re.compile(r"[!#-&(-\[\]-~]{16,}")
+# DuckDB opens these by their protocol alone; the rest of the URL is a bucket and a folder.
+_NO_STORES = re.compile("(?:sftp|ssh|s?ftps?|smb|https?)://|::", re.IGNORECASE)
 
 
 def _default_memory_limit() -> str:
@@ -36,14 +39,19 @@ def _default_memory_limit() -> str:
 class Settings(BaseSettings):
     """Where things live and how much of the machine they may use."""
 
-    model_config = SettingsConfigDict(env_prefix="ZHONGTAI_", frozen=True, extra="ignore")
+    # pydantic's own errors would quote a secret that is wrong
+    model_config = SettingsConfigDict(
+        env_prefix="ZHONGTAI_", frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     home: Path = Field(Path(".zhongtai"), description="Folder for everything zhongtai keeps")
     # not shown where settings are printed: the URL may hold a password
     landing: str = Field(
         "", repr=False, description="fsspec URL of the landing zone; empty: <home>/landing"
     )
-    lake: str = Field("", description="fsspec URL of the raw zone; empty: <home>/lake")
+    lake: str = Field(
+        "", description="Folder or object store (s3://…) of the raw zone; empty: <home>/lake"
+    )
     database_url: SecretStr = Field(
         SecretStr(""), description="PostgreSQL URL; empty: an embedded server under <home>/postgres"
     )
@@ -106,6 +114,19 @@ class Settings(BaseSettings):
         """The raw zone as an fsspec URL or absolute path."""
         return self.lake or str(self.home.absolute() / "lake")
 
+    @field_validator("lake")
+    @classmethod
+    def _require_store_without_secret(cls, url: str) -> str:
+        # it stands in the views of the working file, and in what DuckDB says of parts
+        if holds_secret(url):
+            raise ValueError(
+                "expected no user, password or query: credentials come from where the library of"
+                " the store looks for them"
+            )
+        if _NO_STORES.search(url):
+            raise ValueError("expected a folder or an object store, for instance s3://bucket/lake")
+        return url
+
     @property
     def cache_dir(self) -> Path:
         """Where what all homes share is kept: below <home> for a user who has no folder."""
@@ -162,13 +183,13 @@ def load_settings(**overrides: object) -> Settings:
         wrong = "; ".join(
             f"ZHONGTAI_{str(e['loc'][0]).upper()}={_tell(e)}: {e['msg']}" for e in error.errors()
         )
-        raise ConfigurationError(wrong, hint="see .env.example for each setting") from error
+        raise ConfigurationError(wrong, hint="see .env.example for each setting") from None
 
 
 def _tell(error: "ErrorDetails") -> str:
     """The wrong value, but of a secret."""
     kind = Settings.model_fields[str(error["loc"][0])].annotation
-    return "…" if kind is SecretStr else repr(error["input"])
+    return "…" if kind is SecretStr else masked(repr(error["input"]))
 
 
 def subprocess_environment(**additions: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from zhongtai.addresses import masked_within
 from zhongtai.contracts import load_contracts
 from zhongtai.crash_points import reach
 from zhongtai.database import connect
@@ -172,8 +173,9 @@ def list_expected_nodes(settings: Settings) -> list[str]:
 
 
 def without_values(message: str) -> str:
-    """A database message without what may be personal: long numbers, addresses, VINs."""
-    return re.sub(r"\S+@\S+|\+?\d[\d -]{5,}\d[xX]?|\b(?=\w*\d)[A-HJ-NPR-Z0-9]{17}\b", "…", message)
+    """A database message without what may be secret or personal: numbers, addresses, VINs."""
+    personal = r"\S+@\S+|\+?\d[\d -]{5,}\d[xX]?|\b(?=\w*\d)[A-HJ-NPR-Z0-9]{17}\b"
+    return re.sub(personal, "…", masked_within(message))
 
 
 def _invoke(settings: Settings, arguments: list[str], manifest: Any = None) -> Any:

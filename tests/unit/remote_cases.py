@@ -4,7 +4,7 @@ import os
 import socket
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -38,12 +38,13 @@ class Site:
 
 @dataclass
 class SftpSite:
-    """A folder served by SFTP; `denied` may not be listed, `mute` lets nobody talk."""
+    """A folder served by SFTP; `denied` may not be listed, `forged` lists what is not there."""
 
     root: Path
     host_key: paramiko.PKey = field(default_factory=paramiko.ECDSAKey.generate)
     client_key: paramiko.PKey = field(default_factory=paramiko.ECDSAKey.generate)
     denied: set[str] = field(default_factory=set)
+    forged: dict[str, list[paramiko.SFTPAttributes]] = field(default_factory=dict)
     transports: list[paramiko.Transport] = field(default_factory=list)
     port: int = 0
 
@@ -55,12 +56,12 @@ class SftpSite:
         for transport in self.transports:
             transport.close()
 
-    def introduce(self, home: Path, *, with_key: bool = True) -> None:
+    def introduce(self, home: Path, *, with_key: bool = True, port: int = 0) -> None:
         """Make the host known below a home folder, and give it a key to come in."""
         folder = home / ".ssh"
         folder.mkdir(mode=0o700, exist_ok=True)
-        known = f"[127.0.0.1]:{self.port} {self.host_key.get_name()} {self.host_key.get_base64()}"
-        (folder / "known_hosts").write_text(f"{known}\n")
+        key = f"{self.host_key.get_name()} {self.host_key.get_base64()}"
+        (folder / "known_hosts").write_text(f"[127.0.0.1]:{port or self.port} {key}\n")
         if with_key:
             self.client_key.write_private_key_file(str(folder / "id_ecdsa"))
 
@@ -101,7 +102,8 @@ class _Files(paramiko.SFTPServerInterface):
         if path in self._site.denied:
             return paramiko.SFTP_PERMISSION_DENIED
         try:
-            return [_describe(entry) for entry in os.scandir(self._real(path))]
+            found = [_describe(entry) for entry in os.scandir(self._real(path))]
+            return [*found, *self._site.forged.get(path, [])]
         except OSError as error:
             return paramiko.SFTPServer.convert_errno(error.errno)
 
@@ -166,3 +168,53 @@ def serve_sftp(root: Path) -> Iterator[SftpSite]:
         listening.shutdown(socket.SHUT_RDWR)
         listening.close()
         site.hang_up()
+
+
+@dataclass
+class Line:
+    """A way to a server of this machine; connections end after so many bytes of its answers."""
+
+    target: int
+    port: int = 0
+    cut_after: int | None = None
+    cuts: int = 0
+
+
+@contextmanager
+def open_line(target: int) -> Iterator[Line]:
+    """A line to a port, on a port of its own, until the block ends."""
+    line = Line(target)
+    listening = socket.create_server(("127.0.0.1", 0))
+    line.port = listening.getsockname()[1]
+
+    def accept() -> None:
+        while True:
+            try:
+                near, _ = listening.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", line.target))
+            threading.Thread(target=pump, args=(near, far), daemon=True).start()
+            threading.Thread(target=pump, args=(far, near, True), daemon=True).start()
+
+    def pump(from_: socket.socket, to: socket.socket, is_answer: bool = False) -> None:
+        sent = 0
+        try:
+            while data := from_.recv(1 << 14):
+                sent += len(data)
+                if is_answer and line.cut_after is not None and sent > line.cut_after:
+                    line.cuts += 1
+                    break
+                to.sendall(data)
+        except OSError:
+            pass
+        for one in (from_, to):
+            with suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+
+    threading.Thread(target=accept, daemon=True).start()
+    try:
+        yield line
+    finally:
+        listening.shutdown(socket.SHUT_RDWR)
+        listening.close()

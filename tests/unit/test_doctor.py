@@ -3,13 +3,15 @@
 import os
 from collections.abc import Callable, Iterator
 from importlib import metadata
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+from zhongtai.contracts import Contracts
 from zhongtai.database import connect
-from zhongtai.doctor import Diagnosis, examine
+from zhongtai.doctor import EXAMINATIONS, Diagnosis, Patient, examine
 from zhongtai.home import secure_home
 from zhongtai.ingest import drain
 from zhongtai.publish import publisher
@@ -121,6 +123,15 @@ def test_each_fault_is_named(
     found = wrong(settings)
     assert told in " ".join(symptom.found for symptom in found[name].symptoms)
     assert all(symptom.what_to_do for one in found.values() for symptom in one.symptoms)
+
+
+def test_a_raw_zone_outside_the_home_that_others_may_enter_is_named(
+    settings: Settings, connection: psycopg.Connection, contracts: Contracts, tmp_path: Path
+) -> None:
+    (tmp_path / "lake").mkdir()
+    elsewhere = settings.model_copy(update={"lake": str(tmp_path / "lake")})
+    _, symptoms = EXAMINATIONS["modes"](Patient(elsewhere, contracts, connection))
+    assert f"{tmp_path}/lake has mode 755" in [symptom.found for symptom in symptoms]
 
 
 @pytest.mark.usefixtures("published")

@@ -78,7 +78,9 @@ def _explain(error: Exception) -> None:
     if _is_debugging():
         import traceback
 
-        traceback.print_exception(error)
+        from zhongtai.addresses import masked_within
+
+        typer.echo(masked_within("".join(traceback.format_exception(error))), err=True, nl=False)
     elif isinstance(error, ZhongtaiError):
         report_error(error)
     else:

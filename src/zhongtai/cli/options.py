@@ -54,7 +54,8 @@ def make_settings(home: Path | None, landing: str | None = None) -> "Settings":
 
 def _check_landing(landing: str) -> str:
     """A landing zone that can be used, as a URL or an absolute path."""
-    from zhongtai.landing import LandingZone, is_local, masked
+    from zhongtai.addresses import masked
+    from zhongtai.landing import LandingZone, is_local
 
     url = str(Path(landing).absolute()) if is_local(landing) and "://" not in landing else landing
     if not LandingZone(url).check():

@@ -3,13 +3,15 @@
 import logging
 import shutil
 from datetime import datetime
+from os.path import normpath
 from pathlib import Path
 
 import psycopg
 
+from zhongtai.addresses import masked
 from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
-from zhongtai.landing import LandedFile, LandingZone, is_local, masked
+from zhongtai.landing import LandedFile, LandingZone, is_local
 from zhongtai.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -33,8 +35,9 @@ _UNSEEN = (
 def is_ours(settings: Settings) -> bool:
     """Whether landed files may be removed: below the home, or where they are archived anyway."""
     landing = settings.landing_url.removeprefix("file://")
-    below = is_local(landing) and Path(landing).is_relative_to(settings.path())
-    return settings.archive or below
+    # <home>/../exports is not below the home
+    place, home = (Path(normpath(Path(one).absolute())) for one in (landing, settings.path()))
+    return settings.archive or (is_local(landing) and place.is_relative_to(home))
 
 
 def list_named(settings: Settings, connection: psycopg.Connection) -> list[LandedFile]:
@@ -105,3 +108,16 @@ def remove_named(settings: Settings, connection: psycopg.Connection) -> list[str
             zone.remove(file)
             reach("erase.landed_removed")
     return unseen
+
+
+def remove_or_tell_named(settings: Settings, connection: psycopg.Connection) -> list[str]:
+    """The same; what a zone does not let go is told as well.
+
+    An erasure must not end half way where a server does not answer: the next run that takes files
+    in removes them.
+    """
+    try:
+        return remove_named(settings, connection)
+    except ZhongtaiError as error:
+        log.warning("landed files are not removed yet: %s", error.message)
+        return tell_named(settings, connection) + _tell_unseen(settings, connection)

@@ -14,7 +14,7 @@ from zhongtai.contracts import Contracts
 from zhongtai.crash_points import reach
 from zhongtai.erasure import tombstones
 from zhongtai.erasure.cleaning import clean_database
-from zhongtai.erasure.landed import count_named, remove_named
+from zhongtai.erasure.landed import count_named, remove_or_tell_named
 from zhongtai.erasure.leftovers import find_leftovers, remove_leftovers
 from zhongtai.erasure.maps import count_in_maps, erase_from_maps
 from zhongtai.erasure.matching import WANTED_SCHEMA
@@ -86,7 +86,7 @@ class Sweep:
             _add_pair(removal, "raw", self._raw.erase(contract, f"x{mark}"))
         progress("erase: landed files")
         removal.add("landed files", count_named(self.settings, self.connection))
-        removal.landing = remove_named(self.settings, self.connection)
+        removal.landing = remove_or_tell_named(self.settings, self.connection)
         self._write_ids()
         _add_pair(removal, "decisions", erase_statements(self.connection, self.duck))
         with publishing(self.settings, self.connection):

@@ -1,7 +1,6 @@
 """Moving files whose ledger row is final out of the landing zone."""
 
 import hashlib
-from contextlib import nullcontext
 from pathlib import Path
 
 from zhongtai.contracts import Contract
@@ -28,7 +27,10 @@ def move_to_archive(
     may_move = zone.is_local and not Path(file.location).is_symlink()
     copy = _copy_place(settings, file)
     try:
-        sha256 = _hash(zone, file, None if may_move else copy)
+        try:
+            sha256 = _hash(zone, file) if may_move else zone.copy(file, copy)
+        except FileNotFoundError:
+            return  # taken away or replaced since
         if zone.stat(file) != file:
             return
         zone.remove_marker(file)
@@ -49,12 +51,8 @@ def _copy_place(settings: Settings, file: LandedFile) -> Path:
     return folder / f"archive-{hashlib.sha256(file.label.encode()).hexdigest()[:16]}"
 
 
-def _hash(zone: LandingZone, file: LandedFile, copy: Path | None) -> str:
-    """The sha256 of a file; what was hashed is what is copied, where a copy is wanted."""
+def _hash(zone: LandingZone, file: LandedFile) -> str:
     digest = hashlib.sha256()
-    with copy.open("wb") if copy else nullcontext() as written:
-        for block in zone.read_blocks(file):
-            digest.update(block)
-            if written:
-                written.write(block)
+    for block in zone.read_blocks(file):
+        digest.update(block)
     return digest.hexdigest()

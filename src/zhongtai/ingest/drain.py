@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from zhongtai.access import LOADER
+from zhongtai.addresses import masked
 from zhongtai.contracts import Contracts
 from zhongtai.crash_points import reach
 from zhongtai.database import connect
@@ -22,7 +23,7 @@ from zhongtai.ingest.rules import DeclaredTags, read_null_words
 from zhongtai.ingest.settle import Settlement
 from zhongtai.ingest.stillness import FileChanged
 from zhongtai.ingest.workspace import open_workspace
-from zhongtai.landing import Delivery, LandingZone, Stray, Survey, find_deliveries, masked
+from zhongtai.landing import Delivery, LandingZone, Stray, Survey, find_deliveries
 from zhongtai.ledger import LandingMemory
 from zhongtai.locks import PATIENT_SECONDS, shared_lock
 from zhongtai.runs import Run, note_landing

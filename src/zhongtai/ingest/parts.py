@@ -12,9 +12,11 @@ import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
 
+from zhongtai.addresses import hush_libraries
 from zhongtai.contracts import Contract
 from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
+from zhongtai.landing.addresses import explaining
 from zhongtai.settings import Settings
 
 RESTORE_HINT = "put it back into the raw zone from a backup, then run again"
@@ -90,7 +92,9 @@ class Lake:
     """The raw zone on any fsspec filesystem."""
 
     def __init__(self, settings: Settings) -> None:
-        self.files, root = url_to_fs(settings.lake_url)
+        hush_libraries()
+        with explaining(settings.lake_url, "the raw zone"):
+            self.files, root = url_to_fs(settings.lake_url)
         self.is_local = isinstance(self.files, LocalFileSystem)
         self._root = str(root).rstrip("/")
         self._url = settings.lake_url.rstrip("/")

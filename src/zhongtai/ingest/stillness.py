@@ -52,16 +52,13 @@ def fetch(zone: LandingZone, folder: Path, delivery: Delivery) -> tuple[Path, st
 
 
 def _take(zone: LandingZone, delivery: Delivery, local: Path) -> str:
-    digest = hashlib.sha256()
     if not zone.is_local:
-        with local.open("wb") as copy:
-            for block in zone.read_blocks(delivery.file):
-                digest.update(block)
-                copy.write(block)
+        sha256 = zone.copy(delivery.file, local)
         # half of it may be of the file that came in its place
         if local.stat().st_size != delivery.file.bytes or zone.stat(delivery.file) != delivery.file:
             raise FileChanged(delivery.file.label)
-        return digest.hexdigest()
+        return sha256
+    digest = hashlib.sha256()
     with zone.open(delivery.file) as opened:
         local.symlink_to(delivery.file.location)
         left = delivery.file.bytes

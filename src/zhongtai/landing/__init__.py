@@ -1,6 +1,5 @@
 """The landing zone: which files are there, and which of them are complete."""
 
-from zhongtai.landing.addresses import masked
 from zhongtai.landing.files import LandedFile, LandingZone, Stray
 from zhongtai.landing.manifests import ManifestEntry
 from zhongtai.landing.remote import is_local
@@ -15,5 +14,4 @@ __all__ = [
     "Survey",
     "find_deliveries",
     "is_local",
-    "masked",
 ]

@@ -1,20 +1,20 @@
 """Where a landing zone is, told without its secrets, and what is wrong when it cannot be opened."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from zhongtai.addresses import masked, masked_within
 from zhongtai.errors import ConfigurationError, ZhongtaiError
-from zhongtai.printable import printable
+from zhongtai.printable import printable, printable_path
 
-# The last @ ends the password: one that is not encoded may hold anything.
-_USER_INFO = re.compile(r"(://[^:@/]*):(.*)@")
-_QUERY = re.compile(r"\?.*")
+_USER_INFO = re.compile(r"://[^:/]*:(.*)@", re.DOTALL)
 _SECRET_OPTION = re.compile("secret|passw|passphrase|token|key$", re.IGNORECASE)
 _SHORTEST_SECRET = 3
+ZONE = "the landing zone"
 
 
 @dataclass(frozen=True)
@@ -86,19 +86,9 @@ _FAULTS = (
 _NOTHING_OFFERED = "No authentication methods available"
 
 
-def masked(url: str) -> str:
-    """The URL as it may be told: without a password, and without what a query may hold.
-
-    >>> masked("sftp://dealer:hunter2@files.example.com/out")
-    'sftp://dealer:***@files.example.com/out'
-    """
-    hidden = _USER_INFO.sub(r"\1:***@", url)
-    return printable(_QUERY.sub("?***", hidden) if "://" in hidden else hidden, 300)
-
-
 @contextmanager
-def explaining(url: str) -> Iterator[None]:
-    """Raise what a library raises about the landing zone as an error that a person understands.
+def explaining(url: str, what: str = ZONE) -> Iterator[None]:
+    """Raise what a library raises about a zone elsewhere as an error that a person understands.
 
     What is said about a single file or its name goes through, FileNotFoundError for instance.
     """
@@ -110,15 +100,29 @@ def explaining(url: str) -> Iterator[None]:
         raise
     except Exception as error:
         # a traceback would quote it, and it may quote the URL
-        raise explain(url, error) from None
+        raise explain(url, error, what) from None
 
 
-def explain(url: str, error: Exception) -> ZhongtaiError:
-    """What is wrong with a landing zone, and what to do about it; never with a secret."""
+@contextmanager
+def reading(url: str, location: str) -> Iterator[None]:
+    """The same where a file is read from a zone that was open before: run again, change nothing."""
+    try:
+        with explaining(url):
+            yield
+    except ZhongtaiError as error:
+        name = printable_path(location.rpartition("/")[2])
+        raise ZhongtaiError(
+            f"{error.message}, while {name} was read",
+            hint="run again: nothing of the file was taken in",
+        ) from None
+
+
+def explain(url: str, error: Exception, what: str = ZONE) -> ZhongtaiError:
+    """What is wrong with a zone elsewhere, and what to do about it; never with a secret."""
     kinds = {kind.__name__ for kind in type(error).__mro__}
     if _NOTHING_OFFERED in str(error):
         kinds = {"AuthenticationException"}
-    zone = f"the landing zone {masked(url)}"
+    zone = f"{what} {masked(url)}"
     for fault in _FAULTS:
         if kinds & fault.kinds:
             said = f": {_text(url, error)}" if fault.quotes else ""
@@ -142,16 +146,22 @@ def _text(url: str, error: Exception) -> str:
     text = " ".join(str(error).split())
     for secret in sorted(_secrets(url), key=len, reverse=True):
         text = text.replace(secret, "***")
-    text = printable(_QUERY.sub("", _USER_INFO.sub(r"\1:***@", text)), 200)
-    return text or type(error).__name__
+    return printable(masked_within(text), 200) or type(error).__name__
 
 
 def _secrets(url: str) -> set[str]:
     from fsspec.config import conf
 
-    found = {match[1] for match in _USER_INFO.findall(url)}
-    options: list[dict[str, Any]] = list(conf.values())
-    for values in options:
-        found |= {str(v) for k, v in values.items() if v and _SECRET_OPTION.search(k)}
+    found = {*_USER_INFO.findall(url), *_secret_options(conf)}
     found |= {unquote(secret) for secret in found}
+    found |= {" ".join(secret.split()) for secret in found}
     return {secret for secret in found if len(secret) >= _SHORTEST_SECRET}
+
+
+def _secret_options(options: Mapping[str, Any]) -> Iterator[str]:
+    """The secrets in a configuration, however deep: `client_kwargs` holds options of its own."""
+    for name, value in options.items():
+        if isinstance(value, Mapping):
+            yield from _secret_options(value)
+        elif value and _SECRET_OPTION.search(name):
+            yield str(value)

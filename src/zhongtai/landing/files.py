@@ -1,6 +1,9 @@
 """Listing and opening the landing zone, on a local disk or any other fsspec filesystem."""
 
+import errno
+import hashlib
 import os
+import shutil
 import stat
 import tempfile
 import unicodedata
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 from fsspec.implementations.local import LocalFileSystem
 
+from zhongtai.addresses import masked
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.landing.remote import BLOCK, Refused, is_local, open_remote
 from zhongtai.printable import printable_path
@@ -26,6 +30,7 @@ _LONGEST_LABEL = 2000
 _EARLIEST, _LATEST = -2_208_988_800, 221_845_392_000
 _BEGINNING = datetime.fromtimestamp(0, UTC)
 _NO_NAMES = ("", ".", "..")
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # Names that somebody is still writing, or that belong to a program.
 _IN_FLIGHT = (".part", ".partial", ".tmp", ".temp", ".filepart", ".crdownload", ".swp", "~")
 
@@ -86,12 +91,12 @@ class LandingZone:
         top = self._local_top()
         if not top.is_dir():
             raise ConfigurationError(
-                f"the landing folder {top} does not exist",
+                f"the landing folder {masked(str(top))} does not exist",
                 hint="create it, or give the right one with --landing or ZHONGTAI_LANDING",
             )
         if not os.access(top, os.R_OK | os.X_OK):
             raise ConfigurationError(
-                f"the landing folder {top} may not be listed",
+                f"the landing folder {masked(str(top))} may not be listed",
                 hint="let the user of zhongtai list the folder",
             )
         return True
@@ -141,7 +146,7 @@ class LandingZone:
         if self._remote:
             # manifests are small, and one connection serves all
             spool = tempfile.SpooledTemporaryFile(BLOCK)  # noqa: SIM115 - the caller closes it
-            for block in self._remote.blocks(file.location):
+            for block in self.read_blocks(file):
                 spool.write(block)
             spool.seek(0)
             return cast("BinaryIO", spool)
@@ -158,11 +163,36 @@ class LandingZone:
     def read_blocks(self, file: LandedFile) -> Iterator[bytes]:
         """The file's bytes, a block at a time. Raises what `open` raises."""
         if self._remote:
-            yield from self._remote.blocks(file.location)
+            left = file.bytes
+            for block in self._remote.blocks(file.location):
+                left -= len(block)
+                if left < 0:  # who sends without end must not fill our disk
+                    raise FileNotFoundError(f"{file.label} grew while it was read")
+                yield block
             return
         with self.open(file) as opened:
             while block := opened.read(BLOCK):
                 yield block
+
+    def copy(self, file: LandedFile, target: Path) -> str:
+        """Copy the file's bytes; returns their sha256.
+
+        Raises what `open` raises, and ZhongtaiError where the disk has no room for them.
+        """
+        # a full disk would stop more than this copy
+        if file.bytes > shutil.disk_usage(target.parent).free:
+            raise _no_room(file)
+        digest = hashlib.sha256()
+        try:
+            with target.open("wb") as written:
+                for block in self.read_blocks(file):
+                    digest.update(block)
+                    written.write(block)
+        except OSError as error:
+            if error.errno in _FULL:
+                raise _no_room(file) from error
+            raise
+        return digest.hexdigest()
 
     def remove(self, file: LandedFile) -> None:
         """Remove the file and its done marker, if it has one.
@@ -200,7 +230,7 @@ class LandingZone:
         top = Path(self._root)
         if top.exists() and not top.is_dir():
             raise ConfigurationError(
-                f"the landing zone {printable_path(self._root)} is a file, not a folder",
+                f"the landing zone {masked(self._root)} is a file, not a folder",
                 hint="give a folder with --landing or ZHONGTAI_LANDING",
             )
         return top
@@ -291,6 +321,13 @@ def _landed(label: str, location: str, found: os.stat_result) -> LandedFile:
     seconds = min(max(seconds, _EARLIEST), _LATEST)
     modified_at = datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest)
     return LandedFile(label, location, found.st_size, modified_at)
+
+
+def _no_room(file: LandedFile) -> ZhongtaiError:
+    return ZhongtaiError(
+        f"{file.label} has {file.bytes} bytes: the disk of the home has no room for a copy",
+        hint="make room there, then run again; or take the file out of the landing zone",
+    )
 
 
 def _too_long(label: str) -> Stray:

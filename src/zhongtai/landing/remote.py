@@ -11,11 +11,13 @@ import fsspec
 from fsspec.core import url_to_fs
 from fsspec.utils import get_protocol
 
+from zhongtai.addresses import hush_libraries, masked
 from zhongtai.errors import ConfigurationError
-from zhongtai.landing.addresses import explain, explaining, masked, unknown_protocol
+from zhongtai.landing.addresses import explain, explaining, reading, unknown_protocol
 
 BLOCK = 8 << 20
-_USER_INFO = re.compile("://[^/]*@")
+_USER_INFO_OR_QUERY = re.compile(r"://[^/]*@|\?.*=")
+_SSH_WITHIN = re.compile("::(?:sftp|ssh):", re.IGNORECASE)
 _BUCKETS = ("s3", "s3a", "gs", "gcs")
 # Five tries of five seconds keep people waiting for a host that is not there.
 _S3_RETRIES = {"config_kwargs": {"retries": {"max_attempts": 2}}}
@@ -70,6 +72,12 @@ def open_remote(url: str) -> RemoteFiles:
         from zhongtai.landing.sftp import SftpFiles
 
         return SftpFiles(url)
+    if _SSH_WITHIN.search(url):
+        # fsspec's own SFTP trusts any host
+        raise ConfigurationError(
+            f"the landing zone {masked(url)} is no URL that can be opened",
+            hint="give the sftp:// URL alone",
+        )
     return FsspecFiles(url)
 
 
@@ -83,12 +91,13 @@ class FsspecFiles:
         if protocol not in fsspec.available_protocols():
             raise unknown_protocol(url)
         self._url = url
+        hush_libraries()
         configured = fsspec.config.conf.get(protocol, {})
         is_plain_s3 = protocol in {"s3", "s3a"} and "config_kwargs" not in configured
-        if protocol in _BUCKETS and _USER_INFO.search(url):
-            # libraries would take it for the bucket's name, and log it
+        if protocol in _BUCKETS and _USER_INFO_OR_QUERY.search(url):
+            # libraries would take it for a part of the name, and log it
             raise ConfigurationError(
-                f"the landing zone {masked(url)} has a key in its URL",
+                f"the landing zone {masked(url)} has a key or a query in its URL",
                 hint="leave it out: credentials come from AWS's usual places or the configuration"
                 " of fsspec",
             )
@@ -143,11 +152,11 @@ class FsspecFiles:
 
     def blocks(self, location: str) -> Iterator[bytes]:
         """See RemoteFiles."""
-        with explaining(self._url), _replaced_is_gone(location):
+        with reading(self._url, location), _replaced_is_gone(location):
             opened = self._files.open(location, "rb", cache_type="readahead", block_size=BLOCK)
         with opened:
             while True:
-                with explaining(self._url), _replaced_is_gone(location):
+                with reading(self._url, location), _replaced_is_gone(location):
                     block = opened.read(BLOCK)
                 if not block:
                     return

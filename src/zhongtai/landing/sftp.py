@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 import paramiko
 from fsspec.implementations.sftp import SFTPFileSystem
 
+from zhongtai.addresses import masked
 from zhongtai.errors import ConfigurationError, ZhongtaiError
-from zhongtai.landing.addresses import explain, explaining, masked
+from zhongtai.landing.addresses import explain, explaining, reading
 from zhongtai.landing.remote import BLOCK, Refused
 
 T = TypeVar("T")
@@ -28,6 +29,7 @@ _SILENCE_SECONDS = 60.0
 _ALIVE_SECONDS = 30
 # What OpenSSH's own client asks for at once.
 _REQUESTS = 64
+_LONGEST_PATH = 4096
 # So many files need not each wait for a host that has just not answered.
 _AGAIN_SECONDS = 10.0
 
@@ -98,6 +100,9 @@ class SftpFiles:
 
     def find(self, folder: str) -> Iterator[dict[str, Any] | Refused]:
         """See RemoteFiles. No recursion: folders may be nested more deeply than functions."""
+        if folder != self.root and self._is_link(folder):
+            yield Refused(folder, "is a link", "deliver the file or folder itself")
+            return
         pending = [folder]
         while pending:
             place = pending.pop()
@@ -114,7 +119,10 @@ class SftpFiles:
             folders = []
             for entry in sorted(listed, key=lambda one: str(one.filename)):
                 location = f"{place}/{entry.filename}"
-                if entry.st_mode is not None and stat.S_ISDIR(entry.st_mode):
+                if "/" in str(entry.filename) or len(location) > _LONGEST_PATH:
+                    # no server means that; one that lies must not lead us elsewhere, or on for ever
+                    yield Refused(location, "has a name that is no plain one", "ask its owner")
+                elif entry.st_mode is not None and stat.S_ISDIR(entry.st_mode):
                     folders.append(location)
                 else:
                     yield _describe(location, entry)
@@ -129,14 +137,15 @@ class SftpFiles:
 
     def blocks(self, location: str) -> Iterator[bytes]:
         """See RemoteFiles."""
-        size = self.info(location)["size"]
         with self._lock:
-            with self._session() as ftp:
+            with reading(self._url, location):
+                size = self.info(location)["size"]
+            with reading(self._url, location), self._session() as ftp:
                 opened = ftp.open(location, "rb")
                 opened.prefetch(size, _REQUESTS)
             try:
                 while True:
-                    with self._session():
+                    with reading(self._url, location), self._session():
                         block = opened.read(BLOCK)
                     if not block:
                         return
@@ -167,6 +176,13 @@ class SftpFiles:
             self._drop()  # the listing was left in its middle
             reason = "cannot be listed: it holds a name that is no UTF-8"
             return Refused(folder, reason, "rename it on the server; the rest waits for it")
+
+    def _is_link(self, folder: str) -> bool:
+        try:
+            mode = self._ask(lambda ftp: ftp.lstat(folder).st_mode)
+        except (FileNotFoundError, PermissionError):
+            return False  # the listing tells
+        return mode is not None and stat.S_ISLNK(mode)
 
     def _refuse_wrong_root(self) -> None:
         try:

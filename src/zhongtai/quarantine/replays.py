@@ -288,13 +288,16 @@ class _Replayer:
         zone = self._bench.zone
         try:
             found = zone.find_again(candidate.file)
-            if found is None or zone.is_local:
-                return Path(found.location) if found else None
+            # another file under the same name need not be fetched
+            if found is None or found.bytes != candidate.bytes:
+                return None
+            if zone.is_local:
+                return Path(found.location)
             copy = self._bench.folder / f"{candidate.sha256}-{stored_name(found.name)}"
-            with copy.open("wb") as written:
-                written.writelines(zone.read_blocks(found))
+            zone.copy(found, copy)
         except (FileNotFoundError, PermissionError, ZhongtaiError) as error:
-            log.warning("%s cannot be had from the landing zone: %s", candidate.file, error)
+            why = error.message if isinstance(error, ZhongtaiError) else "gone or closed to us"
+            log.warning("%s cannot be had from the landing zone: %s", candidate.file, why)
             return None
         return copy
 

@@ -20,7 +20,7 @@ from zhongtai.access import LOADER
 from zhongtai.contracts import Contract, Contracts
 from zhongtai.contracts.model import Retention
 from zhongtai.database import connect
-from zhongtai.erasure.landed import remove_named, tell_named
+from zhongtai.erasure.landed import remove_or_tell_named, tell_named
 from zhongtai.erasure.quarantines import Quarantine, SetAside
 from zhongtai.erasure.raw import HeldPart, RawZone
 from zhongtai.ingest.drain import open_duckdb
@@ -253,7 +253,7 @@ def expire(
                 expired.counts[period.contract.name] = (loaded, rows, files)
             checked = {"checked": list(period.unchecked), "before": period.before}
             connection.execute(_CHECKED, checked)
-        expired.landing = remove_named(settings, connection)
+        expired.landing = remove_or_tell_named(settings, connection)
     if expired.rows:
         _remove_working_file(settings)
     return expired
