@@ -30,8 +30,9 @@ def back_up(settings: Settings, file: Path) -> int:
         )
     file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{os.getpid()}")
-    # persons are in it: nobody else may read it while it grows either
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600))
+    # persons are in it: nobody else may read it while it grows either, nor have made it before us
+    partial.unlink(missing_ok=True)
+    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
     try:
         _call(settings, "pg_dump", "--format=custom", f"--file={partial}")
         partial.replace(file)

@@ -1,5 +1,6 @@
 """A lost PostgreSQL comes back from one file, with everything that readers and runs rely on."""
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -83,6 +84,19 @@ def test_a_file_that_is_no_backup_leaves_the_database_empty(lost: Settings, tmp_
         restore(lost, wrong)
     with psycopg.connect(lost.database_url.get_secret_value()) as connection:
         assert connection.execute("select to_regnamespace('ledger')").fetchone() == (None,)
+
+
+def test_a_backup_is_not_written_into_a_file_that_another_made_before(
+    settings: Settings, tmp_path: Path
+) -> None:
+    with connect(settings):
+        pass
+    bait = tmp_path / f".zhongtai.dump.{os.getpid()}"
+    bait.touch(mode=0o666)
+    with bait.open("rb") as held:
+        back_up(settings, tmp_path / "zhongtai.dump")
+        assert held.read() == b""
+    assert (tmp_path / "zhongtai.dump").stat().st_mode & 0o777 == 0o600
 
 
 def test_a_backup_that_fails_leaves_no_file(settings: Settings, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ import pytest
 
 from zhongtai import cli, pipeline
 from zhongtai.cli.options import make_settings, parse_as_of, without_waiting
-from zhongtai.cli.output import say_table
+from zhongtai.cli.output import say_json, say_table
 from zhongtai.cli.server import server_on_demand
 from zhongtai.database import connect
 from zhongtai.embedded_server import embedded_server_is_running, stop_embedded_server
@@ -258,6 +258,19 @@ def test_a_home_that_cannot_be_written_leaves_with_2(
     assert "--home" in error
 
 
+def test_a_full_disk_leaves_with_1_and_says_so(
+    invoke: Invoke, home: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), f"{home}/raw")
+
+    monkeypatch.setattr(pipeline, "run_once", fail)
+    assert invoke("run", "--home", home) == 1
+    error = capsys.readouterr().err
+    assert f"zhongtai: {home}/raw: no space left on device" in error
+    assert "make room" in error
+
+
 @pytest.mark.parametrize(
     ("text", "instant"),
     [
@@ -304,6 +317,14 @@ def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "home").touch()
     with pytest.raises(ConfigurationError, match="is a file"):
         make_settings(tmp_path / "home")
+
+
+def test_no_json_moves_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    value = {"original": "\x9b2J\x1b[2J\x7f华东"}
+    say_json(value)
+    told = capsys.readouterr().out
+    assert json.loads(told) == value
+    assert [c for c in told if c != "\n" and (ord(c) < 32 or 126 < ord(c) < 160)] == []
 
 
 def test_tables_align_chinese_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,8 +17,11 @@ from zhongtai.errors import ConfigurationError, ZhongtaiError
 
 _PLAIN_SECONDS = 5.0
 _REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS)
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 # What a terminal would obey: control characters of both blocks, but line feed and tab.
 _CONTROLS = {c: f"\\x{c:02x}" for c in (*range(9), *range(11, 32), *range(127, 160))}
+# JSON escapes the first block by itself.
+_CONTROLS_OF_JSON = {c: f"\\u{c:04x}" for c in range(127, 160)}
 
 
 class Reporter:
@@ -78,7 +81,8 @@ def say(text: str) -> None:
 
 def say_json(value: object) -> None:
     """The result for machines: one JSON document."""
-    typer.echo(json.dumps(value, ensure_ascii=False, indent=1, default=_plain))
+    text = json.dumps(value, ensure_ascii=False, indent=1, default=_plain)
+    typer.echo(text.translate(_CONTROLS_OF_JSON))
 
 
 def _plain(value: object) -> object:
@@ -125,9 +129,16 @@ def report_error(error: ZhongtaiError) -> None:
     typer.echo(f"zhongtai: {error}".translate(_CONTROLS), err=True)
 
 
-def describe_refusal(error: BaseException) -> ConfigurationError | None:
+def describe_refusal(error: BaseException) -> ZhongtaiError | None:
     """What the disk refused, in words; None for any other error."""
-    if not isinstance(error, OSError) or error.errno not in _REFUSALS:
+    if not isinstance(error, OSError):
+        return None
+    if error.errno in _FULL:
+        return ZhongtaiError(
+            f"{error.filename or 'a file'}: {(error.strerror or 'no room').lower()}",
+            hint="make room on the disk, then run again: it goes on from here",
+        )
+    if error.errno not in _REFUSALS:
         return None
     return ConfigurationError(
         f"{error.filename or 'a file'}: {(error.strerror or 'refused').lower()}",
