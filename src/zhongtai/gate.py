@@ -8,7 +8,7 @@ import psycopg
 from zhongtai.access import PUBLISHER
 from zhongtai.crash_points import reach
 from zhongtai.database import connect
-from zhongtai.errors import GateHeldError, ZhongtaiError
+from zhongtai.errors import ConfigurationError, GateHeldError, ZhongtaiError
 from zhongtai.publish import snapshots
 from zhongtai.publish.candidates import Candidate, load_candidate, record_verdict
 from zhongtai.publish.content import audited_hash
@@ -111,7 +111,7 @@ def release(settings: Settings, because: str, snapshot_id: str | None = None) ->
     """
     reason = because.strip()
     if not reason:
-        raise ZhongtaiError("a release needs a reason", hint='zhongtai release --because "…"')
+        raise ConfigurationError("a release needs a reason", hint='zhongtai release --because "…"')
     with connect(settings.acting_as(PUBLISHER)) as connection:
         candidate = load_candidate(connection, snapshot_id=snapshot_id)
         # whoever checks it or releases it as well waits, and finds what was said here

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import psutil
 from pydantic import (
@@ -100,7 +100,9 @@ class Settings(BaseSettings):
     crash_at: str = Field(
         "", description="For tests: kill this process at the n-th passing of a point, as NAME:N"
     )
-    log_level: str = Field("INFO", description="DEBUG, INFO, WARNING or ERROR")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "WARNING", description="What commands tell beside results; with DEBUG tracebacks as well"
+    )
 
     @computed_field(repr=False)  # type: ignore[prop-decorator]  # pydantic documents this order
     @property
@@ -147,6 +149,11 @@ class Settings(BaseSettings):
                 "expected at least 16 printable ASCII characters without quotes and backslashes"
             )
         return key
+
+    @field_validator("log_level", mode="before")
+    @classmethod
+    def _read_level(cls, level: object) -> object:
+        return level.upper() if isinstance(level, str) else level
 
     # no setting: the steps choose it
     _role: str = PrivateAttr("")

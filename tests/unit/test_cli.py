@@ -3,6 +3,7 @@
 import errno
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -10,8 +11,10 @@ import tempfile
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
 
 from zhongtai import cli, pipeline
 from zhongtai.cli.options import make_settings, parse_as_of, without_waiting
@@ -24,16 +27,16 @@ from zhongtai.ingest import IngestReport
 from zhongtai.pipeline import Outcome
 from zhongtai.settings import Settings, load_settings
 
-COMMANDS = [
-    "run", "ingest", "build", "check", "publish", "release", "rollback", "status",
-    "quarantine list", "quarantine show", "quarantine replay", "contracts lint", "explain",
-    "identity merge", "identity split", "identity undo", "identity list",
-    "identity review", "erase", "tags list", "tags show", "tags lint", "tags history",
-    "tags preview", "tags overlap", "tags set", "tags clear", "tags statements", "audience list",
-    "report staff", "audience show", "audience export", "audience exports", "generate exports",
-    "generate staging", "generate tags", "generate docs", "up", "down", "demo", "database start",
-    "database stop", "database url",
-]  # fmt: skip
+
+def _list_commands(group: Any, *path: str) -> Iterator[str]:
+    for name, command in group.commands.items():
+        if hasattr(command, "commands"):
+            yield from _list_commands(command, *path, name)
+        else:
+            yield " ".join((*path, name))
+
+
+COMMANDS = sorted(_list_commands(typer.main.get_command(cli.app)))
 
 Invoke = Callable[..., int]
 
@@ -59,14 +62,22 @@ def home(tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch) -> 
     return str(tmp_path / "home")
 
 
+def test_there_are_commands_to_look_at() -> None:
+    assert len(COMMANDS) >= 45
+    assert {"run", "identity review", "database restore"} <= set(COMMANDS)
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_command_explains_itself_with_examples(
     invoke: Invoke, capsys: pytest.CaptureFixture[str], command: str
 ) -> None:
     assert invoke(*command.split(), "--help") == 0
     text = capsys.readouterr().out
-    assert "Examples" in text
-    assert f"zhongtai {command}" in text
+    examples = text.split("Examples", 1)[1].splitlines()
+    shown = [line for line in examples if f"zhongtai {command}" in line]
+    assert shown
+    # two examples on one line were one paragraph
+    assert all(len(re.findall(r"(?<!\.)zhongtai ", line)) == 1 for line in shown)
 
 
 def test_help_loads_nothing_that_only_work_needs() -> None:
@@ -95,6 +106,10 @@ def test_help_loads_nothing_that_only_work_needs() -> None:
         (["nonsense"], "No such command"),
         (["run", "--target", "oracle"], "not one of"),
         (["run", "--as-of", "yesterday"], "neither a date nor an ISO time"),
+        (["run", "--as-of", "0001-01-01"], "neither a date nor an ISO time"),
+        (["tags", "list", "--group", "nonsense"], "known: activity"),
+        (["tags", "list", "--status", "nonsense"], "not one of"),
+        (["tags", "preview", "car_owner", "--purpose", "nonsense"], "not one of"),
         (["run", "--target", "spark"], "not there yet"),
         (["run", "--landing", "/nowhere/at/all"], "does not exist"),
         (["identity", "merge", "a", "b", "--because", "x"], "expected SOURCE:ENTITY:KEY"),
@@ -229,6 +244,9 @@ def test_status_of_an_empty_home_names_every_entity(
         (["quarantine", "replay", "--source", "nowhere"], 2, "no source 'nowhere'"),
         (["quarantine", "replay", "--source", "crm", "--entity", "orders"], 2, "of source crm"),
         (["identity", "undo", "12", "--because", "x"], 2, "no decision 12"),
+        (["quarantine", "replay", "--delivery", "1f0c"], 2, "no delivery '1f0c'"),
+        (["tags", "statements", "nonsense"], 2, "no tag nonsense"),
+        (["audience", "exports", "nonsense"], 2, "no audience nonsense"),
         (["identity", "merge", "a:b:c", "a:b:c", "--because", "x"], 2, "given twice"),
     ],
 )
@@ -302,6 +320,15 @@ def test_one_shot_commands_do_not_wait_for_files_to_settle_unless_told(
         ["quarantine", "list"],
         ["check"],
         ["erase", "--identifier", "mobile=13800000000", "--dry-run"],
+        ["doctor"],
+        ["quarantine", "replay"],
+        ["identity", "list"],
+        ["identity", "review"],
+        ["identity", "merge", "a:b:c", "a:b:d", "--because", "x"],
+        ["identity", "undo", "1", "--because", "x"],
+        ["tags", "set", "vip", "a:b:c", "--because", "x"],
+        ["tags", "statements"],
+        ["database", "backup", "a.dump"],
     ],
 )
 def test_who_looks_into_a_home_that_is_not_there_is_told_and_makes_none(
@@ -325,6 +352,44 @@ def test_no_json_moves_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     told = capsys.readouterr().out
     assert json.loads(told) == value
     assert [c for c in told if c != "\n" and (ord(c) < 32 or 126 < ord(c) < 160)] == []
+
+
+def test_a_project_folder_that_is_not_there_is_named_with_its_setting(
+    invoke: Invoke,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ZHONGTAI_PROJECT_DIR", str(tmp_path / "mistyped"))
+    for command in (["contracts", "lint"], ["tags", "lint"], ["generate", "docs"]):
+        assert invoke(*command) == 2
+        assert f"ZHONGTAI_PROJECT_DIR={tmp_path / 'mistyped'}" in capsys.readouterr().err
+    monkeypatch.setenv("ZHONGTAI_PROJECT_DIR", str(tmp_path))
+    for what in ("docs", "semantics"):
+        assert invoke("generate", what) == 2
+        assert f"{tmp_path} holds no dbt_project/" in capsys.readouterr().err
+
+
+def test_a_log_level_shows_our_own_words_alone_and_a_wrong_one_is_refused(tmp_path: Path) -> None:
+    program = (
+        "import logging, sys; from pathlib import Path; from zhongtai.cli.options import *\n"
+        "make_settings(Path(sys.argv[1]))\n"
+        "logging.getLogger('zhongtai.identity').info('ours')\n"
+        "logging.getLogger('paramiko').info('theirs')\n"
+    )
+    told = {}
+    for level in ("", "info", "LOUD"):
+        ended = subprocess.run(
+            [sys.executable, "-c", program, str(tmp_path)],
+            env={**os.environ, **({"ZHONGTAI_LOG_LEVEL": level} if level else {})},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told[level] = ended.stderr
+    assert told[""] == ""
+    assert told["info"] == "INFO zhongtai.identity: ours\n"
+    assert "ZHONGTAI_LOG_LEVEL='LOUD': Input should be 'DEBUG', 'INFO'" in told["LOUD"]
 
 
 def test_tables_align_chinese_text(capsys: pytest.CaptureFixture[str]) -> None:

@@ -176,7 +176,7 @@ def test_a_shared_or_unknown_value_erases_nobody_and_waits(home: Settings) -> No
     with pytest.raises(ZhongtaiError, match="several persons") as refused:
         erasures.find_published(home, Asked("mobile", SHARED))
     assert SHARED not in str(refused.value)
-    with pytest.raises(ZhongtaiError, match="knows nobody"):
+    with pytest.raises(ConfigurationError, match="knows nobody"):
         erasures.find_published(home, BRAVO)
     with pytest.raises(ConfigurationError, match="TYPE=VALUE"):
         erasures.read_identifier("phone=1")

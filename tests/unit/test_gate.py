@@ -10,7 +10,7 @@ import pytest
 
 from zhongtai import gate
 from zhongtai.database import connect
-from zhongtai.errors import GateHeldError, ZhongtaiError
+from zhongtai.errors import ConfigurationError, GateHeldError, ZhongtaiError
 from zhongtai.publish import snapshots
 from zhongtai.publish.candidates import Candidate, load_candidate
 from zhongtai.quality import BALANCE_SUITE, OWN_CHECKS, continuity, list_required
@@ -217,7 +217,7 @@ def test_a_release_without_a_reason_is_refused(
     settings: Settings, connection: psycopg.Connection, candidate: Candidate
 ) -> None:
     hold(connection, candidate)
-    with pytest.raises(ZhongtaiError, match="needs a reason"):
+    with pytest.raises(ConfigurationError, match="needs a reason"):
         gate.release(settings, "  ")
     assert load_candidate(connection).verdict == "held"
 

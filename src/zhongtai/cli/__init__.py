@@ -57,7 +57,7 @@ def _is_debugging() -> bool:
     from zhongtai.settings import load_settings
 
     try:
-        return load_settings().log_level.upper() == "DEBUG"
+        return load_settings().log_level == "DEBUG"
     except ZhongtaiError:
         # the settings may be what is being explained
         return False

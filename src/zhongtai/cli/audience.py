@@ -90,7 +90,7 @@ def export(  # noqa: PLR0913, PLR0917  # one parameter per option
     because: Because,
     to: Annotated[
         Path | None,
-        typer.Option("--to", help="A new file, .csv or .parquet. Default: in <home>/exports."),
+        typer.Option("--to", help="A new file, .csv or .parquet. Default: in `exports` of it."),
     ] = None,
     author: Author = None,
     home: Home = None,
@@ -139,6 +139,11 @@ def exports(
         from zhongtai.tags.exports import list_exports
 
         found = list_exports(settings, name)
+    if name is not None and not found:
+        from zhongtai.tags.audiences import load_audiences
+
+        # an audience that is gone may have been exported; one that never was is mistyped
+        load_audiences(settings.project_dir).find(name)
     if as_json:
         say_json([asdict(one) for one in found])
         return

@@ -9,6 +9,7 @@ import typer
 
 from zhongtai.cli.options import AsJson, Home, make_settings
 from zhongtai.cli.output import reporting, say, say_json
+from zhongtai.errors import ConfigurationError
 
 PANEL = "Extend"
 
@@ -110,7 +111,7 @@ def docs(home: Home = None) -> None:
     """
     from zhongtai.metric_pages import write_metric_page
 
-    _say_written(write_metric_page(make_settings(home).project_dir))
+    _say_written(write_metric_page(_find_project(home)))
 
 
 def semantics(home: Home = None) -> None:
@@ -122,7 +123,18 @@ def semantics(home: Home = None) -> None:
     """
     from zhongtai.semantics import generate_semantics
 
-    _say_written(generate_semantics(make_settings(home).project_dir))
+    _say_written(generate_semantics(_find_project(home)))
+
+
+def _find_project(home: Home) -> Path:
+    """The folder of the declarations; raises ConfigurationError for one without a dbt project."""
+    project = make_settings(home).project_dir
+    if not (project / "dbt_project").is_dir():
+        raise ConfigurationError(
+            f"{project} holds no dbt_project/",
+            hint="ZHONGTAI_PROJECT_DIR names the folder of dbt_project/, expectations/ and seeds/",
+        )
+    return project
 
 
 def _say_written(files: list[Path]) -> None:

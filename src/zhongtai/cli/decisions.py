@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhongtai.cli.options import AsJson, Because, Home, make_settings
+from zhongtai.cli.options import AsJson, Because, Home, open_home
 from zhongtai.cli.output import say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
 from zhongtai.errors import ConfigurationError
@@ -61,7 +61,7 @@ def _deciding(kind: "Kind") -> Callable[..., None]:
         from zhongtai.identity.references import parse_reference
 
         references = parse_reference(record), parse_reference(other_record)
-        settings = make_settings(home)
+        settings = open_home(home)
         with server_on_demand(settings):
             from zhongtai.identity.decisions import decide
 
@@ -86,7 +86,7 @@ def undo(
 
         zhongtai identity undo 12 --because "mixed up two customers"
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai.identity.decisions import undo_decision
 
@@ -109,7 +109,7 @@ def list_recorded(
 
         zhongtai identity list --all --json
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai.identity.decisions import list_decisions
 
@@ -167,7 +167,7 @@ def review(  # noqa: PLR0913, PLR0917  # one parameter per option
         zhongtai identity review --reject 3f9a1c2b7d4e --because "sisters"
     """
     answers = [(pair, True) for pair in accept or []] + [(pair, False) for pair in reject or []]
-    settings = make_settings(home)
+    settings = open_home(home)
     if answers:
         _refuse_unclear(answers, because)
         _answer(settings, answers, (author or current_user(), because or ""), as_json)

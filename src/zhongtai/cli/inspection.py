@@ -105,7 +105,7 @@ def doctor(home: Home = None, as_json: AsJson = False) -> None:
 
         zhongtai doctor --home .zhongtai --json
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai.doctor import examine
 

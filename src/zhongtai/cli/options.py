@@ -1,5 +1,6 @@
 """Options that many commands share, and how their texts become settings and instants."""
 
+import logging
 from datetime import UTC, date, datetime, timedelta, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -49,7 +50,20 @@ def make_settings(home: Path | None, landing: str | None = None) -> "Settings":
         raise ConfigurationError(
             f"{settings.home} is a file, not a folder", hint="give a folder with --home"
         )
+    if not settings.project_dir.is_dir():
+        raise ConfigurationError(
+            f"ZHONGTAI_PROJECT_DIR={settings.project_dir} is no folder",
+            hint="give the one that holds dbt_project/, expectations/ and seeds/, or unset it",
+        )
+    _listen(settings.log_level)
     return settings
+
+
+def _listen(level: str) -> None:
+    """Show what our own modules log from that level on; libraries may quote what they handle."""
+    if level != "WARNING":
+        logging.basicConfig(format="%(levelname)s %(name)s: %(message)s")
+        logging.getLogger("zhongtai").setLevel(level)
 
 
 def _check_landing(landing: str) -> str:
@@ -98,9 +112,10 @@ def parse_as_of(text: str | None, option: str = "--as-of") -> datetime | None:
             found = datetime(day.year, day.month, day.day, tzinfo=CHINA)
         else:
             found = datetime.fromisoformat(text)
-    except ValueError as error:
+        return (found if found.tzinfo else found.replace(tzinfo=CHINA)).astimezone(UTC)
+    except (ValueError, OverflowError) as error:
+        # the first and last hours of the calendar have no UTC
         raise ConfigurationError(
             f"{option} {text} is neither a date nor an ISO time",
             hint="for instance 2026-03-31 or 2026-03-31T18:00+08:00",
         ) from error
-    return (found if found.tzinfo else found.replace(tzinfo=CHINA)).astimezone(UTC)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhongtai.cli.options import AsJson, Home, make_settings
+from zhongtai.cli.options import AsJson, Home, make_settings, open_home
 from zhongtai.cli.output import say, say_json
 from zhongtai.cli.server import server_on_demand
 from zhongtai.errors import ConfigurationError
@@ -38,9 +38,9 @@ def register(app: typer.Typer) -> None:
     database = typer.Typer(no_args_is_help=True, help="The PostgreSQL of a home.")
     for action in (start, stop, url, migrate):
         database.command()(action)
-    backup = _with_file(_back_up, "A new file, in a folder of your own.")
+    backup = _with_file(_back_up, "A new file, in a folder of your own.", open_home)
     database.command("backup", help=_BACKUP)(backup)
-    restore = _with_file(_restore, "A file that `database backup` wrote.")
+    restore = _with_file(_restore, "A file that `database backup` wrote.", make_settings)
     database.command("restore", help=_RESTORE)(restore)
     app.add_typer(database, name="database", rich_help_panel=PANEL)
 
@@ -166,6 +166,7 @@ def migrate(
     **Examples**
 
         zhongtai database migrate
+
         zhongtai database migrate --with-airflow
     """
     settings = make_settings(home)
@@ -180,7 +181,11 @@ def migrate(
             say("Airflow is up to date")
 
 
-def _with_file(work: Callable[["Settings", Path], _Told], meaning: str) -> Callable[..., None]:
+def _with_file(
+    work: Callable[["Settings", Path], _Told],
+    meaning: str,
+    find_home: Callable[[Home], "Settings"],
+) -> Callable[..., None]:
     """The command that does `work` on the file whose argument has this meaning."""
 
     def command(
@@ -188,7 +193,7 @@ def _with_file(work: Callable[["Settings", Path], _Told], meaning: str) -> Calla
         home: Home = None,
         as_json: AsJson = False,
     ) -> None:
-        settings = make_settings(home)
+        settings = find_home(home)
         with server_on_demand(settings):
             values, text = work(settings, file)
         if as_json:

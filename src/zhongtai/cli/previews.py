@@ -1,7 +1,7 @@
 """Commands that count whom a condition selects, before it is used: preview, overlap."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -27,7 +27,8 @@ def preview(  # noqa: PLR0913, PLR0917  # one parameter per option
         typer.Option("--against", help="Who would enter and leave this tag or audience."),
     ] = None,
     purpose: Annotated[
-        str, typer.Option("--purpose", help="marketing, personalisation or service.")
+        Literal["marketing", "personalisation", "service"],
+        typer.Option("--purpose", help="What the selection is meant for."),
     ] = "marketing",
     examples: Annotated[int, typer.Option("--examples", min=0, max=100, help="How many.")] = 10,
     home: Home = None,

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from zhongtai.cli.options import AsJson, Home, Landing, make_settings, open_home
+from zhongtai.cli.options import AsJson, Home, Landing, open_home
 from zhongtai.cli.output import reporting, say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
 from zhongtai.errors import ConfigurationError
@@ -136,7 +136,7 @@ def replay(  # noqa: PLR0913, PLR0917  # one parameter per option
 
         zhongtai quarantine replay --source crm --entity leads --home .zhongtai
     """
-    settings = make_settings(home, landing)
+    settings = open_home(home, landing)
     with server_on_demand(settings), reporting(quiet=as_json) as progress:
         from zhongtai import pipeline
 

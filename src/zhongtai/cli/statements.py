@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from zhongtai.cli.decisions import Author, current_user
-from zhongtai.cli.options import AsJson, Because, Home, make_settings, parse_as_of
+from zhongtai.cli.options import AsJson, Because, Home, open_home, parse_as_of
 from zhongtai.cli.output import say, say_json, say_table
 from zhongtai.cli.server import server_on_demand
 
@@ -73,7 +73,7 @@ def _state(
     options: tuple[Home, bool],
 ) -> None:
     (author, because, expires), (home, as_json) = said, options
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai.tags.manual import state
 
@@ -103,11 +103,16 @@ def statements(
 
         zhongtai tags statements vip
     """
-    settings = make_settings(home)
+    settings = open_home(home)
     with server_on_demand(settings):
         from zhongtai.tags.manual import list_statements
 
         found = list_statements(settings, tag)
+    if tag is not None and not found:
+        from zhongtai.tags.inspection import find_tag
+
+        # a tag that is gone may have been spoken of; one that never was is mistyped
+        find_tag(settings, tag)
     if as_json:
         say_json([_statement(one) for one in found])
         return

@@ -1,7 +1,7 @@
 """Commands about tags: what there is, who has them, and since when."""
 
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
@@ -32,7 +32,10 @@ def register(app: typer.Typer) -> None:
 
 def list_tags(
     group: Annotated[str | None, typer.Option("--group", help="Only this group.")] = None,
-    status: Annotated[str | None, typer.Option("--status", help="Only of this status.")] = None,
+    status: Annotated[
+        Literal["draft", "in_review", "published", "inactive", "retired"] | None,
+        typer.Option("--status", help="Only of this status."),
+    ] = None,
     home: Home = None,
     as_json: AsJson = False,
 ) -> None:
@@ -46,10 +49,14 @@ def list_tags(
     """
     from zhongtai.tags.inspection import list_tags as find_tags
 
+    every = find_tags(make_settings(home))
+    groups = sorted({use.tag.group for use in every})
+    if group is not None and group not in groups:
+        raise ConfigurationError(
+            f"there is no group of tags {group}", hint=f"known: {', '.join(groups)}"
+        )
     found = [
-        use
-        for use in find_tags(make_settings(home))
-        if group in (None, use.tag.group) and status in (None, use.tag.status)
+        use for use in every if group in (None, use.tag.group) and status in (None, use.tag.status)
     ]
     if as_json:
         say_json([_as_dict(use) for use in found])

@@ -10,7 +10,6 @@ from zhongtai.contracts.document import HINT, Section
 from zhongtai.contracts.model import (
     CLEAN_KINDS,
     COMPLETIONS,
-    COMPRESSIONS,
     FILE_RULES,
     FORMATS,
     PII_CLASSES,
@@ -20,7 +19,6 @@ from zhongtai.contracts.model import (
     TIME_ROLES,
     Column,
     Completion,
-    Compression,
     Contract,
     Dialect,
     FallbackKey,
@@ -140,6 +138,11 @@ def _check_references(top: Section, contract: Contract, columns: dict[str, Colum
         raise top.error("the contract: 'key' must name at least one column")
     if not contract.encodings:
         raise top.error("the contract: 'encodings' must name at least one encoding")
+    for encoding in contract.encodings:
+        if not _is_encoding(encoding):
+            raise top.error_at(
+                "encodings", f"encoding {encoding!r} is unknown, expected e.g. utf-8, gb18030"
+            )
     if not _DURATION.fullmatch(contract.fresh_within):
         raise top.error_at(
             "fresh_within", f"fresh_within is {contract.fresh_within!r}, expected e.g. 90m, 26h, 8d"
@@ -150,6 +153,15 @@ def _check_references(top: Section, contract: Contract, columns: dict[str, Colum
     if not any(columns[column].required for column in contract.key):
         raise top.error_at("key", "no key column is required, so a row could have no key at all")
     _check_times(top, contract, columns)
+
+
+def _is_encoding(name: str) -> bool:
+    """Whether texts can be written and read by that name."""
+    try:
+        "a".encode(name)
+    except LookupError:
+        return False
+    return True
 
 
 def _check_times(top: Section, contract: Contract, columns: dict[str, Column]) -> None:
@@ -228,11 +240,12 @@ def _dialect(top: Section) -> Dialect:
         return Dialect()
     section = top.section("dialect")
     section.expect_keys(("delimiter", "quotechar", "escapechar", "compression"))
+    # a file tells by its first bytes whether it is packed, whatever anybody declares
+    section.choice("compression", ("auto",), "auto")
     return Dialect(
         delimiter=section.character("delimiter") or ",",
         quotechar=section.character("quotechar") or '"',
         escapechar=section.character("escapechar"),
-        compression=cast("Compression", section.choice("compression", COMPRESSIONS, "auto")),
     )
 
 

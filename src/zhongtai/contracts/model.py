@@ -8,14 +8,12 @@ from typing import Literal
 
 Format = Literal["jsonl", "csv", "xlsx", "adf"]
 Completion = Literal["done", "manifest", "stable"]
-Compression = Literal["auto", "none", "gzip"]
 TimeRole = Literal["event", "attribute", "planned"]
 Pii = Literal["none", "identifier", "contact", "name", "sensitive"]
 Severity = Literal["critical", "warning"]
 
 FORMATS = ("jsonl", "csv", "xlsx", "adf")
 COMPLETIONS = ("done", "manifest", "stable")
-COMPRESSIONS = ("auto", "none", "gzip")
 TIME_ROLES = ("event", "attribute", "planned")
 PII_CLASSES = ("none", "identifier", "contact", "name", "sensitive")
 SEVERITIES = ("critical", "warning")
@@ -57,7 +55,6 @@ class Dialect:
     delimiter: str = ","
     quotechar: str = '"'
     escapechar: str | None = None
-    compression: Compression = "auto"
 
 
 @dataclass(frozen=True)

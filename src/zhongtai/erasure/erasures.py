@@ -90,7 +90,7 @@ def find_published(settings: Settings, asked: Asked) -> Person:
                 f" alone has, or {ONE_ID}=u_…",
             )
         if match.one_id is None:
-            raise ZhongtaiError(
+            raise ConfigurationError(
                 f"the published snapshot knows nobody by this {asked.kind}",
                 hint="see profiles.bridge_user_identifiers; who arrived later is known after"
                 " the next `zhongtai run`",

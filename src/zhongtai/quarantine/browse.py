@@ -3,6 +3,7 @@
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
+import psycopg
 import pyarrow.compute as pc
 from psycopg.rows import class_row
 
@@ -83,6 +84,19 @@ def list_(
         ).fetchall()
 
 
+def find_delivery(connection: psycopg.Connection, delivery_id: str) -> tuple[str, str, str]:
+    """Source, entity and sha256 of a delivery. Raises ConfigurationError where there is none."""
+    found: tuple[str, str, str] | None = connection.execute(
+        "select source, entity, sha256 from ledger.deliveries where delivery_id = %s",
+        [delivery_id],
+    ).fetchone()
+    if found is None:
+        raise ConfigurationError(
+            f"there is no delivery {delivery_id!r}", hint="see `zhongtai quarantine list`"
+        )
+    return found
+
+
 def show(
     settings: Settings, delivery_id: str, *, rule: str | None = None, limit: int = 20
 ) -> list[QuarantinedRow]:
@@ -92,14 +106,7 @@ def show(
     delivery.
     """
     with connect(settings.acting_as(OPS)) as connection:
-        found = connection.execute(
-            "select source, entity, sha256 from ledger.deliveries where delivery_id = %s",
-            [delivery_id],
-        ).fetchone()
-    if not found:
-        raise ConfigurationError(
-            f"there is no delivery {delivery_id!r}", hint="see `zhongtai quarantine list`"
-        )
+        found = find_delivery(connection, delivery_id)
     rows = read_rows(rows_file(settings, *found))
     if rule:
         rows = rows.filter(pc.equal(rows["rule"], rule))

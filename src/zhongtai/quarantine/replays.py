@@ -49,7 +49,7 @@ from zhongtai.ledger import (
     record_replayed_rows,
     record_replayed_rule,
 )
-from zhongtai.quarantine.browse import EVERYTHING, Selection
+from zhongtai.quarantine.browse import EVERYTHING, Selection, find_delivery
 from zhongtai.runs import Run
 from zhongtai.settings import Settings
 
@@ -101,11 +101,13 @@ def replay(
     """Judge quarantined rows and files again; what loads now moves in the ledger.
 
     Rows whose text no reader could make sense of need the file itself, in the landing zone or the
-    archive; without it they stay.
+    archive; without it they stay. Raises ConfigurationError for a delivery that is not there.
     """
     report, settings = ReplayReport(), settings.acting_as(LOADER)
     with ExitStack() as stack:
         connection = stack.enter_context(connect(settings, autocommit=True))
+        if selection.delivery_id is not None:
+            find_delivery(connection, selection.delivery_id)
         folder = stack.enter_context(open_workspace(settings))
         duck = stack.enter_context(open_duckdb(settings))
         stack.enter_context(share_tombstones(settings, connection))
