@@ -79,4 +79,8 @@ def _call(settings: Settings, program: str, *arguments: str) -> None:
         check=False,
     )
     if ended.returncode:
-        raise ZhongtaiError(f"{program} failed: {ended.stderr.strip()[-1000:]}")
+        raise ZhongtaiError(
+            f"{program} failed: {ended.stderr.strip()[-1000:]}",
+            hint="see that the disk has room, that the file is whole, and that the server of"
+            " ZHONGTAI_DATABASE_URL is not newer than this program; then try again",
+        )

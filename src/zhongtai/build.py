@@ -101,12 +101,14 @@ def build_candidate(
     """Run every step and seal the result; the caller holds the writer lock.
 
     None where persons asked to be erased and were: the input is another one now, to be built anew.
-    Raises ZhongtaiError that names the models that failed; no candidate is left then.
+    Raises ZhongtaiError that names the models that failed; no candidate is left then. A wrong
+    declaration of a tag or seed is a ConfigurationError before anything is built.
     """
     from zhongtai import warehouse
     from zhongtai.database import connect
 
     settings = settings.acting_as(PUBLISHER)
+    _check_tags(settings.project_dir)
     _ready_working_file(settings)
     warehouse.prepare(settings, contracts, run)
     snapshot_id = make_snapshot_id(run.as_of, run.run_id, inputs.fingerprint)
@@ -128,6 +130,14 @@ def build_candidate(
         )
         seal_candidate(build, ledger, candidate)
     return candidate
+
+
+def _check_tags(project_dir: Path) -> None:
+    """Read the declarations: their step comes late, and a mistake is better told at once."""
+    from zhongtai.tags import load_tags
+
+    if (project_dir / "seeds" / "tags").is_dir():
+        load_tags(project_dir)
 
 
 def _erase_requested(

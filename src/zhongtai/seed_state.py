@@ -8,6 +8,8 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zhongtai.seed_faults import check_seeds
+
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
@@ -16,7 +18,7 @@ def expect(build: "DuckDBPyConnection", project_dir: Path) -> None:
     """Drop the tables of seeds that are not what the files say now; schema `meta` exists.
 
     dbt fills a table that is there anew and keeps its columns, so one of another form must go.
-    Tables of no file are left alone.
+    Tables of no file are left alone. Raises ConfigurationError where a file is not as declared.
     """
     for table in ("expected_seeds", "loaded_seeds"):
         build.execute(f"create table if not exists meta.{table} (fingerprint text)")
@@ -32,6 +34,7 @@ def expect(build: "DuckDBPyConnection", project_dir: Path) -> None:
     files = {file.stem for file in (project_dir / "seeds").glob("*.csv")}
     loaded = build.execute("select fingerprint from meta.loaded_seeds").fetchall()
     if loaded != [(expected,)] or not files <= tables:
+        check_seeds(build, project_dir)
         build.execute("delete from meta.loaded_seeds")
         for table in files & tables:
             build.execute(f'drop table seeds."{table}"')

@@ -14,12 +14,14 @@ from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.parsed_project import PARSED, keep_parsed, restore_parsed
 from zhongtai.runs import Run
+from zhongtai.seed_faults import describe_broken_rules
 from zhongtai.settings import Settings, temporary_environment
 from zhongtai.warehouse import (
     forget_staging,
     lake_protocol,
     list_unstaged,
     needs_seeds,
+    open_build,
     prepare,
     record_staged,
 )
@@ -78,14 +80,16 @@ def run_dbt(
         arguments += ["--full-refresh"]
     # parsing left manifest.json; writing it again costs each step a second or two
     result = _invoke(settings, [*arguments, "--no-write-json"], _parse(settings))
-    nodes = tuple(_node_result(node) for node in getattr(result.result, "results", None) or ())
+    results = getattr(result.result, "results", None) or ()
+    nodes = tuple(map(_node_result, results))
     report = TransformReport(selector, time.monotonic() - started, nodes)
     _record(settings, run, report)
     if selector == "staging":
         seeds = any(node.resource_type == "seed" for node in nodes)
         record_staged(settings, _staged_tables(report), has_seeds=seeds and not report.failed)
     if report.failed:
-        raise _failure(report)
+        failed = [one for one in results if str(one.status) in _FAILED]
+        raise _find_fault_of_seed(settings, failed) or _failure(report)
     if not result.success:
         raise _refusal(selector, result.exception)
     return report
@@ -272,6 +276,13 @@ def _staged_tables(report: TransformReport) -> list[str]:
         and node.status == "success"
         and node.node not in doubted
     ]
+
+
+def _find_fault_of_seed(settings: Settings, failed: list[Any]) -> ConfigurationError | None:
+    """What to mend where nothing but rules about seeds failed."""
+    with open_build(settings) as build:
+        found = describe_broken_rules(build, settings.project_dir, failed)
+    return found and ConfigurationError(without_values(found.message), hint=found.hint)
 
 
 def _failure(report: TransformReport) -> ZhongtaiError:

@@ -123,3 +123,20 @@ def test_no_exception_is_swallowed() -> None:
         and all(isinstance(statement, ast.Pass) for statement in node.body)
     ]
     assert wrong == []
+
+
+def test_every_error_that_a_person_sees_says_what_to_do() -> None:
+    errors = {"ZhongtaiError", "ConfigurationError", "GateHeldError", "BalanceError"}
+    raised = [
+        (path, node)
+        for path in SOURCE
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in errors
+    ]
+    assert len(raised) >= 100
+    wrong = [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, node in raised
+        if not any(keyword.arg == "hint" for keyword in node.keywords)
+    ]
+    assert wrong == []

@@ -62,3 +62,11 @@ def test_no_password_is_written_down(compose: dict[str, Any]) -> None:
                 looked_at += 1
                 assert ":?" in str(value), f"{name}.{key} has a default"
     assert looked_at >= 10
+
+
+def test_every_service_of_ours_gets_all_settings_of_the_environment_file(
+    compose: dict[str, Any],
+) -> None:
+    # without it a key for profiles would encrypt nothing, and nobody would be told
+    for name in ("migrate", *COMPONENTS):
+        assert compose["services"][name]["env_file"] == [{"path": ".env", "required": False}]

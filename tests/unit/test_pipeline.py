@@ -150,6 +150,20 @@ def test_the_single_steps_do_the_same(
     assert pipeline.build(settings, AS_OF) is None
 
 
+def test_a_wrong_tag_is_told_before_anything_is_built(
+    settings: Settings, connection: psycopg.Connection, world: World, tmp_path: Path
+) -> None:
+    project = tmp_path / "project"
+    shutil.copytree(settings.project_dir / "expectations" / "raw", project / "expectations" / "raw")
+    (project / "seeds" / "tags").mkdir(parents=True)
+    (project / "seeds" / "tags" / "intent.yml").write_text("group: other\n", "utf-8")
+    wrong = settings.model_copy(update={"project_dir": project})
+    with pytest.raises(ConfigurationError, match=r"intent\.yml:1: group is 'other'"):
+        pipeline.build(wrong, AS_OF)
+    assert world.steps == []
+    assert statuses(connection) == [("build", "failed")]
+
+
 def test_before_the_first_delivery_there_is_nothing_to_build(
     settings: Settings, connection: psycopg.Connection, world: World
 ) -> None:

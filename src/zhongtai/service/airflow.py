@@ -4,6 +4,7 @@ import socket
 import subprocess
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 from zhongtai.database import create_database, database_url
 from zhongtai.errors import ConfigurationError, ZhongtaiError
@@ -63,13 +64,13 @@ def _sqlalchemy_url(settings: Settings) -> str:
 def airflow_environment(settings: Settings, port: int) -> dict[str, str]:
     """The whole environment of an Airflow component that serves on `port` of this machine."""
     keys = load_secrets(settings)
-    home = settings.path("airflow")
+    home, dags = settings.path("airflow"), settings.project_dir.absolute() / "dags"
     url = f"http://127.0.0.1:{port}"
     # most of a task is waiting for imports and the API, so more of them than cores
     workers = 2 * max(2, settings.threads)
     airflow = {
-        "CORE__DAGS_FOLDER": str(settings.project_dir / "dags"),
-        "CORE__PLUGINS_FOLDER": str(settings.project_dir / "dags" / "plugins"),
+        "CORE__DAGS_FOLDER": str(dags),
+        "CORE__PLUGINS_FOLDER": str(dags / "plugins"),
         "CORE__LOAD_EXAMPLES": "False",
         "CORE__EXECUTOR": "LocalExecutor",
         "CORE__PARALLELISM": str(workers),
@@ -108,7 +109,8 @@ def _our_environment(settings: Settings) -> dict[str, str]:
         "HOME": settings.home.absolute(),
         "LANDING": settings.landing_url,
         "LAKE": settings.lake_url,
-        "PROJECT_DIR": settings.project_dir,
+        "PROJECT_DIR": settings.project_dir.absolute(),
+        "CACHE": Path(settings.cache).absolute() if settings.cache else None,
         "MEMORY_LIMIT": settings.memory_limit,
         "THREADS": settings.threads,
         "ARCHIVE": settings.archive,
@@ -132,7 +134,10 @@ def run_airflow(environment: dict[str, str], *arguments: str) -> None:
     )
     if result.returncode:
         tail = (result.stdout + result.stderr)[-2000:]
-        raise ZhongtaiError(f"airflow {' '.join(arguments)} failed:\n{tail}")
+        raise ZhongtaiError(
+            f"airflow {' '.join(arguments)} failed:\n{tail}",
+            hint="mend what it names and start again; its log lies in <home>/logs/airflow",
+        )
 
 
 def prepare_airflow(settings: Settings, port: int) -> dict[str, str]:

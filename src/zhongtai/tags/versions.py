@@ -34,6 +34,7 @@ class Version:
     registered_on: str
 
 
+_HINT = "take the file back as it was, and let `zhongtai generate tags` write it"
 _HEADER = [field.name for field in fields(Version)]
 
 
@@ -69,7 +70,9 @@ def load_versions(project_dir: Path) -> Mapping[str, tuple[Version, ...]]:
     with file.open(encoding="utf-8", newline="") as opened:
         reader = csv.reader(opened)
         if next(reader, None) != _HEADER:
-            raise ConfigurationError(f"{file}:1: expected the columns {','.join(_HEADER)}")
+            raise ConfigurationError(
+                f"{file}:1: expected the columns {','.join(_HEADER)}", hint=_HINT
+            )
         for row in reader:
             known = found.get(row[0], ()) if row else ()
             found[row[0] if row else ""] = (*known, _read_row(file, reader.line_num, row, known))
@@ -128,7 +131,10 @@ def register(project_dir: Path, rows: list[Version], author: str, because: str, 
     Rows that stand in it are never changed. Raises ConfigurationError for a blank author or reason.
     """
     if not author.strip() or not because.strip():
-        raise ConfigurationError("a version needs an author and a reason, both not blank")
+        raise ConfigurationError(
+            "a version needs an author and a reason, both not blank",
+            hint="zhongtai generate tags --author NAME --because REASON",
+        )
     file = project_dir / REGISTRY
     known = [row for rows_of in load_versions(project_dir).values() for row in rows_of]
     added = [
@@ -174,13 +180,18 @@ def _row(tag: Tag, version: int, content: str, status: str) -> Version:
 def _read_row(file: Path, line: int, row: list[str], known: tuple[Version, ...]) -> Version:
     place = f"{file}:{line}"
     if len(row) != len(_HEADER) or not all(row) or not row[1].isdigit():
-        raise ConfigurationError(f"{place}: expected {','.join(_HEADER)}, all of them filled")
+        raise ConfigurationError(
+            f"{place}: expected {','.join(_HEADER)}, all of them filled", hint=_HINT
+        )
     found = Version(row[0], int(row[1]), *row[2:])
     if found.status not in ("published", "inactive", "retired"):
-        raise ConfigurationError(f"{place}: status is {found.status!r}")
+        raise ConfigurationError(
+            f"{place}: status is {found.status!r}, expected published, inactive or retired",
+            hint=_HINT,
+        )
     before = known[-1].version if known else 0
     if found.version not in (before, before + 1) or found.version < 1:
         raise ConfigurationError(
-            f"{place}: {found.tag_id} has version {found.version} after {before}"
+            f"{place}: {found.tag_id} has version {found.version} after {before}", hint=_HINT
         )
     return found
