@@ -240,7 +240,8 @@ def _examine_balance(patient: Patient) -> Found:
     """Every delivery balances, and its rows are where the ledger says."""
     import duckdb
 
-    with duckdb.connect() as nothing:
+    spill = str(patient.settings.path("tmp"))
+    with duckdb.connect(config={"temp_directory": spill}) as nothing:
         evidence = Evidence(patient.settings, nothing, patient.connection, "")
         results = [check.run(evidence) for check in balance.CHECKS]
     hint = "compare with a backup; `zhongtai status` names the entity"

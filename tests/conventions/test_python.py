@@ -67,6 +67,27 @@ def test_only_settings_reads_the_environment() -> None:
     assert readers == {"src/zhongtai/settings.py"}
 
 
+def test_no_duckdb_in_memory_spills_persons_into_the_folder_that_somebody_works_in() -> None:
+    calls = [
+        (path, node)
+        for path in SOURCE
+        for node in ast.walk(parse(path))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "duckdb.connect"
+    ]
+    in_memory = [
+        (path, node)
+        for path, node in calls
+        if not node.args or ast.unparse(node.args[0]) == "':memory:'"
+    ]
+    assert len(in_memory) >= 8
+    of_persons = [(path, node) for path, node in in_memory if owner(path) != "generate"]
+    assert [
+        f"{path.relative_to(ROOT)}:{node.lineno}"
+        for path, node in of_persons
+        if "config" not in {keyword.arg for keyword in node.keywords}
+    ] == []
+
+
 def test_dag_files_are_thin() -> None:
     looked_at = [path for path in DAGS if path.parent.name == "dags"]
     assert len(looked_at) >= 2

@@ -6,6 +6,7 @@ import stat
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 import duckdb
 import psycopg
@@ -17,6 +18,7 @@ from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.publish import arrival, postgres_store, publisher
 from zhongtai.publish.candidates import Candidate
+from zhongtai.publish.encryption import open_published
 from zhongtai.publish.postgres_views import BreakingChangeError
 from zhongtai.settings import Settings
 
@@ -145,6 +147,20 @@ def test_files_are_written_for_duckdb_1_2(settings: Settings, published: str) ->
             0
         ]
     assert tags["storage_version"].startswith("v1.2")
+
+
+def test_what_does_not_fit_into_memory_stays_below_the_home(
+    settings: Settings, published: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    settings.path("tmp").mkdir(exist_ok=True)
+    current = settings.path("published", "profiles", "current.duckdb")
+    with open_published(settings, current) as opened:
+        opened.execute("set memory_limit = '20MB'")
+        opened.execute("create temp table large as select random() as r from range(5000000)")
+        assert list(settings.path("tmp").glob("duckdb_temp*"))
+        assert list((tmp_path / "elsewhere").iterdir()) == []
 
 
 def test_the_manifest_describes_every_file(settings: Settings, published: str) -> None:

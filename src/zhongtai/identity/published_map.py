@@ -169,13 +169,16 @@ def open_map(settings: Settings) -> Iterator[PublishedMap]:
             f"nothing is published in {settings.home} yet, so nobody is known",
             hint="publish first with `zhongtai run`",
         )
-    with open_folder(folder, tuple(list_decisions(settings, with_undone=True))) as found:
+    decisions = tuple(list_decisions(settings, with_undone=True))
+    with open_folder(folder, decisions, str(settings.path("tmp"))) as found:
         yield found
 
 
 @contextmanager
-def open_folder(folder: Path, decisions: tuple[Decision, ...] = ()) -> Iterator[PublishedMap]:
-    """The map in a folder of <home>/identity."""
+def open_folder(
+    folder: Path, decisions: tuple[Decision, ...] = (), spill: str = ""
+) -> Iterator[PublishedMap]:
+    """The map in a folder of <home>/identity; what does not fit into memory goes to `spill`."""
     import duckdb
 
     missing = [s for s in _KEPT_SINCE_EXPLAIN if not (folder / f"{s}.parquet").exists()]
@@ -184,7 +187,7 @@ def open_folder(folder: Path, decisions: tuple[Decision, ...] = ()) -> Iterator[
             f"the published map in {folder} lacks {missing[0]}.parquet: an older version made it",
             hint="publish again with `zhongtai run`",
         )
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"temp_directory": spill}) as connection:
         yield PublishedMap(connection, folder, decisions)
 
 

@@ -140,7 +140,7 @@ def _open(settings: Settings) -> Iterator[tuple["duckdb.DuckDBPyConnection", str
             f"the published map in {folder} has no review queue: an older version published it",
             hint="publish again with `zhongtai run`",
         )
-    with duckdb.connect() as connection:
+    with duckdb.connect(config={"temp_directory": str(settings.path("tmp"))}) as connection:
         load_decisions(settings, connection)
         yield connection, str(queue)
 

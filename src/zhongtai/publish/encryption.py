@@ -78,7 +78,8 @@ def open_published(settings: Settings, file: Path) -> "Iterator[DuckDBPyConnecti
     """A connection that reads a published file, whose tables need no prefix; times in UTC."""
     import duckdb
 
-    with duckdb.connect() as connection:
+    # left to itself DuckDB spills persons into the folder that somebody works in
+    with duckdb.connect(config={"temp_directory": str(settings.path("tmp"))}) as connection:
         connection.execute("set timezone = 'UTC'")
         attach(connection, settings, file.resolve(), "published")
         connection.execute("use published")

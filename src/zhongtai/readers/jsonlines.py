@@ -16,6 +16,7 @@ from zhongtai.readers.ahead import produce_ahead
 from zhongtai.readers.bytestream import StreamError
 from zhongtai.readers.encoding import TextLines, decide_encoding, read_text
 from zhongtai.readers.records import (
+    IN_MEMORY,
     FileRejected,
     Note,
     Rejects,
@@ -70,7 +71,7 @@ class JsonLinesReader:
 
         encoding = decide_encoding(self._path, self.contract.encodings)
         line, is_empty = 1, True
-        with duckdb.connect() as connection:
+        with duckdb.connect(config=IN_MEMORY) as connection:
             try:
                 for block in read_text(self._path, encoding):
                     is_empty = False

@@ -14,6 +14,9 @@ from zhongtai.errors import ZhongtaiError
 # A file with more rejected text than this is rejected whole: rejects are held in memory.
 MAX_REJECTED_BYTES = 256 << 20
 
+# How a reader's DuckDB is opened: blocks fit into memory, and persons never go to another folder.
+IN_MEMORY: dict[str, str | bool | int | float | list[str]] = {"temp_directory": ""}
+
 REJECTS_SCHEMA = pa.schema(
     [
         ("line", pa.int64()),
@@ -164,7 +167,7 @@ def objects_of(columns: dict[str, Any]) -> Any:
     table = pa.table(list(columns.values()), names=[f"c{i}" for i in range(len(columns))])
     names = list(columns)
     pairs = ", ".join(f"${i + 1}::varchar, c{i}" for i in range(len(names)))
-    with duckdb.connect() as connection:
+    with duckdb.connect(config=IN_MEMORY) as connection:
         connection.register("extra", table)
         sql = f"select json_object({pairs})::varchar as extra from extra"  # noqa: S608 - our names
         return connection.execute(sql, names).to_arrow_table()["extra"].combine_chunks()

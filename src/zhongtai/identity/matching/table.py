@@ -1,5 +1,6 @@
 """Matching for any table, in one call."""
 
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 from zhongtai.identity.matching.declaration import Declaration
@@ -31,7 +32,11 @@ def resolve_table(
     import duckdb
 
     if connection is None:
-        with duckdb.connect() as own:
+        with (
+            # closed to others, unlike the folder that DuckDB would spill into
+            TemporaryDirectory(prefix="zhongtai-") as spill,
+            duckdb.connect(config={"temp_directory": spill}) as own,
+        ):
             return resolve_table(table, declaration, model, connection=own)
     name = table
     if not isinstance(table, str):
