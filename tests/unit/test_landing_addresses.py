@@ -111,7 +111,7 @@ class _Denies(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(body)
 
-    do_HEAD = do_GET  # noqa: N815 - the name that the server looks for
+    do_HEAD = do_PUT = do_GET  # noqa: N815 - the names that the server looks for
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

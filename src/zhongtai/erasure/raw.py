@@ -119,8 +119,7 @@ class RawZone:
             "insert into places select unnest($numbers::integer[]), unnest($places::varchar[])",
             {"numbers": list(range(len(parts))), "places": places},
         )
-        if not self.lake.is_local:
-            self.duck.register_filesystem(self.lake.files)
+        self.lake.show_to(self.duck)
 
     def _relation(self, contract: Contract, parts: list["HeldPart"]) -> str:
         """SQL: the rows of the parts with the number of their part; columns of today's contract."""

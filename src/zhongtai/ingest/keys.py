@@ -37,8 +37,7 @@ def count_new_keys(
         return []
     duck.execute(_FIRST_SEEN, {"fresh": [str(file) for file in fresh]})
     if loaded:
-        if not lake.is_local:
-            duck.register_filesystem(lake.files)
+        lake.show_to(duck)
         try:
             duck.execute(_FORGET_EARLIER, {"earlier": [lake.location(part) for part in loaded]})
         except Exception:

@@ -1,24 +1,31 @@
 """Parquet parts of the raw zone: written beside, moved into place whole, never changed."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from fsspec.core import url_to_fs
 from fsspec.implementations.local import LocalFileSystem
+from fsspec.utils import get_protocol
 
 from zhongtai.addresses import hush_libraries
 from zhongtai.contracts import Contract
 from zhongtai.crash_points import reach
 from zhongtai.errors import ZhongtaiError
-from zhongtai.landing.addresses import explaining
+from zhongtai.landing.addresses import explain, explaining
+from zhongtai.landing.remote import BUCKETS
 from zhongtai.settings import Settings
 
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+_ZONE = "the raw zone"
 RESTORE_HINT = "put it back into the raw zone from a backup, then run again"
 _NONE: Mapping[str, str] = {}
 _GROUP_ROWS = 122_880
@@ -93,15 +100,20 @@ class Lake:
 
     def __init__(self, settings: Settings) -> None:
         hush_libraries()
-        with explaining(settings.lake_url, "the raw zone"):
+        with explaining(settings.lake_url, _ZONE):
             self.files, root = url_to_fs(settings.lake_url)
         self.is_local = isinstance(self.files, LocalFileSystem)
         self._root = str(root).rstrip("/")
         self._url = settings.lake_url.rstrip("/")
 
     def location(self, part: str) -> str:
-        """What DuckDB opens (after `files` was registered, where the lake is not local)."""
+        """What DuckDB opens, after `show_to`."""
         return f"{self._root}/{part}" if self.is_local else f"{self._url}/{part}"
+
+    def show_to(self, duck: "DuckDBPyConnection") -> None:
+        """Let DuckDB open what `location` tells; may be repeated."""
+        if not self.is_local and not duck.filesystem_is_registered(get_protocol(self._url)):
+            duck.register_filesystem(self.files)
 
     def place(self, file: Path, part: str) -> None:
         """Move a finished file to its place, replacing one that no ledger row stands for."""
@@ -109,16 +121,22 @@ class Lake:
         if self.is_local:
             place_file(file, Path(target))
             return
-        self.files.makedirs(target.rpartition("/")[0], exist_ok=True)
         # object stores show an upload only when it is whole; other servers need the rename
         beside = f"{target}.part"
-        self.files.put_file(str(file), beside)
-        self.files.mv(beside, target)
+        try:
+            with self._asking():
+                if get_protocol(self._url) not in BUCKETS:
+                    # a bucket that does not exist would be made: a slip sends persons elsewhere
+                    self.files.makedirs(target.rpartition("/")[0], exist_ok=True)
+                self.files.put_file(str(file), beside)
+                self.files.mv(beside, target)
+        except FileNotFoundError as error:
+            raise explain(self._url, error, _ZONE) from None
         file.unlink()
 
     def read_column(self, part: str, column: str) -> Any:
         """One column of a part as an array."""
-        with self.files.open(f"{self._root}/{part}", "rb") as opened:
+        with self._asking(), self.files.open(f"{self._root}/{part}", "rb") as opened:
             return pq.read_table(opened, columns=[column])[column].combine_chunks()
 
     def inspect(self, parts: Iterable[str]) -> dict[str, int | str]:
@@ -126,7 +144,7 @@ class Lake:
 
         def look(part: str) -> tuple[str, int | str]:
             try:
-                with self.files.open(f"{self._root}/{part}", "rb") as opened:
+                with self._asking(), self.files.open(f"{self._root}/{part}", "rb") as opened:
                     return part, int(pq.read_metadata(opened).num_rows)
             except FileNotFoundError:
                 return part, "is gone"
@@ -144,9 +162,10 @@ class Lake:
     def list_parts(self, contract: Contract) -> list[str]:
         """The parts of an entity that there are, known to the ledger or not."""
         folder = part_path(contract, "").rpartition("/")[0]
-        if not self.files.exists(f"{self._root}/{folder}"):
-            return []
-        found = self.files.ls(f"{self._root}/{folder}", detail=False)
+        with self._asking():
+            if not self.files.exists(f"{self._root}/{folder}"):
+                return []
+            found = self.files.ls(f"{self._root}/{folder}", detail=False)
         return [f"{folder}/{name.rpartition('/')[2]}" for name in found]
 
     def remove_orphans(self, contract: Contract, known: set[str]) -> int:
@@ -156,9 +175,24 @@ class Lake:
         """
         orphans = [part for part in self.list_parts(contract) if part not in known]
         for part in orphans:
-            self.files.rm(f"{self._root}/{part}")
+            with self._asking():
+                self.files.rm(f"{self._root}/{part}")
             reach("ledger.orphan_removed")
         return len(orphans)
+
+    @contextmanager
+    def _asking(self) -> Iterator[None]:
+        """Say what a server does not do for us; what is said about a part goes through."""
+        try:
+            yield
+        except (PermissionError, ConnectionError, TimeoutError) as error:
+            if self.is_local:
+                raise
+            raise explain(self._url, error, _ZONE) from None
+        except (OSError, ValueError, ZhongtaiError):
+            raise
+        except Exception as error:
+            raise explain(self._url, error, _ZONE) from None
 
 
 def find_lost(inspected: Mapping[str, int | str]) -> dict[str, str]:

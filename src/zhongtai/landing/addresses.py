@@ -56,8 +56,8 @@ _FAULTS = (
     _Fault(
         frozenset({"AuthenticationException", "PermissionError"}),
         "refuses us: access denied",
-        "check user, key and rights; zhongtai lists and reads there (and deletes, with"
-        " ZHONGTAI_ARCHIVE=true)",
+        "check user, key and rights; zhongtai lists and reads a landing zone (and deletes there,"
+        " with ZHONGTAI_ARCHIVE=true), and writes to a raw zone as well",
     ),
     _Fault(
         frozenset({"FileNotFoundError"}),

@@ -18,7 +18,7 @@ from zhongtai.landing.addresses import explain, explaining, reading, unknown_pro
 BLOCK = 8 << 20
 _USER_INFO_OR_QUERY = re.compile(r"://[^/]*@|\?.*=")
 _SSH_WITHIN = re.compile("::(?:sftp|ssh):", re.IGNORECASE)
-_BUCKETS = ("s3", "s3a", "gs", "gcs")
+BUCKETS = ("s3", "s3a", "gs", "gcs")
 # Five tries of five seconds keep people waiting for a host that is not there.
 _S3_RETRIES = {"config_kwargs": {"retries": {"max_attempts": 2}}}
 
@@ -94,7 +94,7 @@ class FsspecFiles:
         hush_libraries()
         configured = fsspec.config.conf.get(protocol, {})
         is_plain_s3 = protocol in {"s3", "s3a"} and "config_kwargs" not in configured
-        if protocol in _BUCKETS and _USER_INFO_OR_QUERY.search(url):
+        if protocol in BUCKETS and _USER_INFO_OR_QUERY.search(url):
             # libraries would take it for a part of the name, and log it
             raise ConfigurationError(
                 f"the landing zone {masked(url)} has a key or a query in its URL",
@@ -104,7 +104,7 @@ class FsspecFiles:
         with explaining(url):
             self._files, root = url_to_fs(url, **(_S3_RETRIES if is_plain_s3 else {}))
         self.root = str(root).rstrip("/")
-        if protocol in _BUCKETS and not self.root:
+        if protocol in BUCKETS and not self.root:
             raise ConfigurationError(
                 f"the landing zone {masked(url)} names no bucket",
                 hint=f"for instance {protocol}://bucket/folder",
