@@ -5,23 +5,20 @@ Whoever supervises the processes (here the test) starts again what is gone; nobo
 
 import os
 import random
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC
 from pathlib import Path
 
-import duckdb
 import pytest
 from fault_services import kill, supervised
+from running_home import published_files, running_home
 from soak_files import compare, deliver_all
 from truth_cases import Home, content_hashes, content_of, tell_differences, temporary_home
 
 from zhongtai.contracts import Contracts
-from zhongtai.service import start_services, stop_services
-from zhongtai.settings import Settings, load_settings
+from zhongtai.settings import Settings
 
 from arrival_cases import wait_for
 from compose_stack import free_port
@@ -44,26 +41,8 @@ pytestmark = [
 
 @pytest.fixture
 def platform() -> Iterator[Settings]:
-    """A home with a running Airflow, stopped and removed at the end."""
-    home = Path(tempfile.mkdtemp(prefix="zt-kill-", dir="/tmp"))
-    settings = load_settings(
-        home=home, airflow_port=free_port(), stable_seconds=1, sweep_minutes=1, memory_limit="2GB"
-    )
-    try:
-        start_services(settings, say=lambda _: None)
+    with running_home("zt-kill-", airflow_port=free_port()) as settings:
         yield settings
-    finally:
-        stop_services(settings)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def published_files(settings: Settings) -> int:
-    """How many files the current snapshot tells of."""
-    current = settings.path("published", "metrics", "current.duckdb")
-    if not current.exists():
-        return 0
-    with duckdb.connect(str(current.resolve()), read_only=True) as snapshot:
-        return int(snapshot.execute("select count(*) from meta_ledger").fetchall()[0][0])
 
 
 def test_whatever_is_killed_while_files_arrive_all_are_published_as_if_nothing_had_been(

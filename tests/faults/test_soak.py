@@ -4,22 +4,18 @@ An hour or so, so only where it is asked for: ZHONGTAI_SOAK_MINUTES=60 make faul
 """
 
 import os
-import shutil
-import tempfile
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 
-import duckdb
 import psycopg
 import pytest
+from running_home import published_files, running_home
 from soak_files import compare, deliver_all
 from soak_memory import MemoryWatch
 
 from zhongtai.contracts import Contracts
 from zhongtai.database import database_url
-from zhongtai.service import start_services, stop_services
-from zhongtai.settings import Settings, load_settings
+from zhongtai.settings import Settings
 
 MINUTES = float(os.environ.get("ZHONGTAI_SOAK_MINUTES") or 0)
 FILES = int(os.environ.get("ZHONGTAI_SOAK_FILES") or MINUTES * 5000 / 60)
@@ -35,24 +31,8 @@ pytestmark = [
 
 @pytest.fixture
 def soaked() -> Iterator[Settings]:
-    """A home with a running Airflow, stopped and removed at the end."""
-    home = Path(tempfile.mkdtemp(prefix="zt-soak-", dir="/tmp"))
-    settings = load_settings(home=home, stable_seconds=1, sweep_minutes=1, memory_limit="2GB")
-    try:
-        start_services(settings, say=lambda _: None)
+    with running_home("zt-soak-") as settings:
         yield settings
-    finally:
-        stop_services(settings)
-        shutil.rmtree(home, ignore_errors=True)
-
-
-def published_files(settings: Settings) -> int:
-    """How many files the current snapshot tells of."""
-    current = settings.path("published", "metrics", "current.duckdb")
-    if not current.exists():
-        return 0
-    with duckdb.connect(str(current.resolve()), read_only=True) as snapshot:
-        return int(snapshot.execute("select count(*) from meta_ledger").fetchall()[0][0])
 
 
 def count_stuck(settings: Settings) -> int:

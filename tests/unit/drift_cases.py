@@ -4,7 +4,7 @@ Its records and evidence are those that the models hand to identity resolution; 
 by the real engine, measured by the real SQL and, where nothing holds it, published.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -42,7 +42,6 @@ class Row:
 
 ENTITIES = ("crm.contacts", "crm.leads", "app.events", "miniprogram.events", "website.visits")
 Batch = list[Row]
-Disaster = Callable[[Batch], Batch]
 
 
 @dataclass

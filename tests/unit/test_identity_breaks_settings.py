@@ -126,7 +126,7 @@ def list_settings() -> Iterator[tuple[str, Case]]:
         yield f"{kind.name}.status", status(kind)
         yield f"{kind.name}.max_holders", max_holders(kind)
         yield f"{kind.name}.over_limit", over_limit(kind)
-        if kind.is_single:
+        if kind.max_values == 1:
             yield f"{kind.name}.values_per_person", values_per_person(kind)
         elif kind.max_values:
             yield f"{kind.name}.max_values", max_values(kind)

@@ -11,7 +11,6 @@ from zhongtai.generate.places import CITIES
 _LETTERS = "ABCDEFGHJKLMNPRSTUVWXYZ"
 _VALUES = (1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4, 5, 7, 9, 2, 3, 4, 5, 6, 7, 8, 9)
 _WEIGHTS = np.array([8, 7, 6, 5, 4, 3, 2, 10, 0, 9, 8, 7, 6, 5, 4, 3, 2])
-PLATE_ALPHABET = "ABCDEFGHJKLMNPQRSTUVWXYZ0123456789"
 
 
 def vehicle_numbers(index: Array, series: Array) -> pa.Array:

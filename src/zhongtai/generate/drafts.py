@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from zhongtai.generate.draws import Array, Generator, digits, joined, padded, pick, weighted
 from zhongtai.generate.names import SERIES, TRIMS
-from zhongtai.generate.timeline import DAY, LOCAL, Timeline
+from zhongtai.generate.timeline import DAY, Timeline
 
 # Local hours in which people are on their phones, as weights of the 24 hours.
 HOUR_WEIGHTS = (2, 1, 1, 1, 1, 2, 4, 7, 9, 9, 8, 8, 10, 9, 7, 7, 7, 8, 9, 12, 14, 14, 11, 6)
@@ -128,11 +128,6 @@ def details(rng: Generator, event: str, series: Array) -> pa.Array:
         "ClickFinance": joined(',"plan":"P', padded(rng.integers(12, 61, count), 2), '"'),
     }
     return joined('"series_code":"', code, '"', extra.get(event, ""))
-
-
-def local_dates(at: Array) -> Array:
-    """Return the local day number (days since 1970) of times in UTC ms."""
-    return (at // 1000 + LOCAL) // DAY
 
 
 def quoted(values: pa.Array) -> pa.Array:

@@ -49,10 +49,6 @@ person and a company): by identifier, by a car (handover, sender), by name and d
 households: members, their role and what they share with the head. relationships: what the second
 person is to the first.
 """
-CLASSES = (
-    "company", "hub", "recycled", "staff", "household", "handover", "sender", "fuzzy_only", "none",
-    "plain",
-)  # fmt: skip
 PAIRS_PER_VALUE = 12
 
 _CLASSES = """

@@ -56,11 +56,6 @@ class IdentifierType:
     contradicted_by: frozenset[str] = frozenset()
 
     @property
-    def is_single(self) -> bool:
-        """Whether one person holds at most one value (of each scope)."""
-        return self.max_values == 1
-
-    @property
     def is_edge(self) -> bool:
         """Whether a shared value makes records one person."""
         return self.status == "edge"

@@ -53,11 +53,6 @@ class IngestReport:
         """How many ledger rows were written."""
         return sum(e.loaded + e.duplicate + e.quarantined for e in self.entities.values())
 
-    @property
-    def has_news(self) -> bool:
-        """Whether any row was loaded."""
-        return any(entity.rows_loaded for entity in self.entities.values())
-
     def as_dict(self) -> dict[str, object]:
         """The report for machines; holds counts and reasons, no file names and no values."""
         return {

@@ -34,7 +34,6 @@ STAFF, TOO_YOUNG, NO_CONSENT, ASKED, NO_IDENTIFIER, REPEATED = (
     "no_identifier",
     "same_identifier",
 )
-REASONS = (STAFF, TOO_YOUNG, NO_CONSENT, ASKED, NO_IDENTIFIER, REPEATED)
 # A spreadsheet takes what begins so for a formula; some trim blanks before, or know wide signs.
 _FORMULA = r"^[\s\x{feff}\x{200b}\x{a0}\x{3000}]*[=+\-@＝＋－＠\t\r\n\x{0}|%]"
 _FORMATS = {

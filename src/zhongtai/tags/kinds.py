@@ -69,53 +69,35 @@ def read_preference(section: Section, _: ValueType) -> Given:
     """The most frequent value of a column, with the rule for ties said in so many words."""
     body = section.section("prefer")
     body.expect_keys((*_BY_VALUE_KEYS, "tie"))
-    fact = read_fact(body, "fact")
-    return Given(
-        Preference(
-            fact.name,
-            _value_column(body, fact),
-            _read_by(body, fact),
-            read_where(body, fact),
-            read_window(body),
-            _at_least(body),
-            body.choice("tie", TIES),
-        )
-    )
+    return Given(Preference(*_read_values(body), body.choice("tie", TIES)))
 
 
 def read_list(section: Section, _: ValueType) -> Given:
     """The values of a column that a person shows often enough, in the order of the alphabet."""
     body = section.section("list")
     body.expect_keys((*_BY_VALUE_KEYS, "top"))
-    fact = read_fact(body, "fact")
-    return Given(
-        ValueList(
-            fact.name,
-            _value_column(body, fact),
-            _read_by(body, fact),
-            read_where(body, fact),
-            read_window(body),
-            _at_least(body),
-            _top(body),
-        )
-    )
+    return Given(ValueList(*_read_values(body), _top(body)))
 
 
 def read_distribution(section: Section, _: ValueType) -> Given:
     """The share of each value of a column in the facts of a person that know it."""
     body = section.section("distribution")
     body.expect_keys((*_BY_VALUE_KEYS, "top"))
-    fact = read_fact(body, "fact")
-    return Given(
-        Distribution(
-            fact.name,
-            _value_column(body, fact),
-            _read_by(body, fact),
-            read_where(body, fact),
-            read_window(body),
-            _at_least(body),
-            _top(body),
-        )
+    return Given(Distribution(*_read_values(body), _top(body)))
+
+
+def _read_values(
+    section: Section,
+) -> tuple[str, str, str | None, tuple[Filter, ...], Window, int]:
+    """What every kind says of the values of a column: the fact, the column and what counts."""
+    fact = read_fact(section, "fact")
+    return (
+        fact.name,
+        _value_column(section, fact),
+        _read_by(section, fact),
+        read_where(section, fact),
+        read_window(section),
+        _at_least(section),
     )
 
 

@@ -22,11 +22,6 @@ class Deviation:
     value: float
     band: Band
 
-    @property
-    def is_low(self) -> bool:
-        """Whether it is below the band, else above."""
-        return self.value < self.band.low
-
     def __str__(self) -> str:
         """The measure in words; no value of a person is in it."""
         return (
