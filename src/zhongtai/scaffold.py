@@ -29,7 +29,7 @@ _DATA_TYPES = {
     "decimal": "double",
     "boolean": "boolean",
 }
-# Whose line an event is; its published record key (published.md, bridge_user_records).
+# Whose line an event is; its record key as bridge_user_records publishes it.
 _SUBJECTS = ("distinct_id", "visitor_id")
 
 

@@ -1,6 +1,6 @@
 """Every table, key and measure that the output contract names is published, under its name.
 
-The lists are those of the contract (published.md), kept by hand: a column may be added to a table,
+The lists are those that readers were promised, kept by hand: a column may be added to a table,
 and then need not stand here; one that stands here may never go.
 """
 

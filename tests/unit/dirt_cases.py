@@ -1,4 +1,4 @@
-"""Random staged rows of every contract, as dirty as exports.md lets them be."""
+"""Random staged rows of every contract, as dirty as the input contract lets them be."""
 
 import json
 from collections.abc import Sequence

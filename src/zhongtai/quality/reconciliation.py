@@ -23,7 +23,7 @@ _MAY_EMPTY = frozenset(
     }
 )
 
-# The entities whose records carry a person, and what identifies the record (see published.md).
+# The entities whose records carry a person, and what identifies the record, as is promised.
 PERSON_RECORDS = {
     "app.events": "distinct_id",
     "miniprogram.events": "distinct_id",
