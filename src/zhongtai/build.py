@@ -32,7 +32,7 @@ CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")  # no daylight saving sinc
 # dbt selectors, but for `identity`, which is Python over the evidence
 STEPS = ("staging", "evidence", "identity", "profiles", "tags", "metrics")
 
-_SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md"}
+_SOURCE_SUFFIXES = {".sql", ".yml", ".yaml", ".csv", ".md", ".json"}
 
 
 @dataclass(frozen=True)

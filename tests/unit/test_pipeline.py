@@ -238,6 +238,26 @@ def test_the_moment_of_the_run_counts_by_its_date_in_china(
     assert print_of(1, 0, explicit=True) != print_of(1, 1, explicit=True)
 
 
+@pytest.mark.parametrize(
+    "file",
+    ["seeds/matching/persons.model.json", "seeds/identifiers.csv", "expectations/drift.yml"],
+)
+def test_a_changed_declaration_is_a_new_input(
+    settings: Settings, connection: psycopg.Connection, tmp_path: Path, file: str
+) -> None:
+    for folder in ("seeds", "expectations"):
+        shutil.copytree(settings.project_dir / folder, tmp_path / folder)
+    project = settings.model_copy(update={"project_dir": tmp_path})
+
+    def print_of() -> str:
+        return building.fingerprint_inputs(project, connection, AS_OF, is_explicit=True).fingerprint
+
+    before = print_of()
+    assert print_of() == before
+    (tmp_path / file).write_text((tmp_path / file).read_text("utf-8") + "\n", "utf-8")
+    assert print_of() != before
+
+
 def test_a_held_candidate_changes_nothing_and_stays_held_until_released(
     settings: Settings, connection: psycopg.Connection, world: World
 ) -> None:

@@ -13,6 +13,7 @@ from zhongtai import warehouse
 from zhongtai.contracts import load_contracts
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError
+from zhongtai.ingest.rules import read_null_words
 from zhongtai.runs import start_run
 from zhongtai.seed_faults import check_seeds
 from zhongtai.settings import Settings, load_settings
@@ -71,6 +72,13 @@ def test_a_seed_of_another_form_is_told_with_its_line(
     assert f"{seed}{expected}" in raised.value.message or expected in raised.value.message
     assert f"seeds/{seed}.csv:" in raised.value.message
     assert f"{seed}.yml" in raised.value.hint
+
+
+def test_words_without_their_column_are_told_before_anything_is_taken_in(project: Path) -> None:
+    assert read_null_words(project)
+    change(project, "null_words", "word", "wort")
+    with pytest.raises(ConfigurationError, match=r"null_words\.csv:1: expected a column word"):
+        read_null_words(project)
 
 
 def test_a_seed_that_is_no_text_is_told(project: Path) -> None:

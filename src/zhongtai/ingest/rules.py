@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from zhongtai.contracts import Column, Contract
+from zhongtai.errors import ConfigurationError
 from zhongtai.ingest.moments import read_times
 
 if TYPE_CHECKING:
@@ -262,12 +263,20 @@ class Vocabulary:
 
 
 def read_null_words(project_dir: Path) -> frozenset[str]:
-    """The words that mean "no value" (seeds/null_words.csv), lower case; none without the seed."""
+    """The words that mean "no value" (seeds/null_words.csv), lower case; none without the seed.
+
+    Raises ConfigurationError for a file without that column.
+    """
     file = project_dir / "seeds" / "null_words.csv"
     if not file.exists():
         return frozenset()
     with file.open(encoding="utf-8", newline="") as opened:
-        return frozenset(row["word"].lower() for row in csv.DictReader(opened))
+        reader = csv.DictReader(opened)
+        if "word" not in (reader.fieldnames or ()):
+            raise ConfigurationError(
+                f"{file}:1: expected a column word", hint="null_words.yml beside it says what it is"
+            )
+        return frozenset(row["word"].lower() for row in reader)
 
 
 class DeclaredTags(Mapping[str, bool]):
