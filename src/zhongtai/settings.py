@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 # A key that every reader can write into its SQL as it is.
 _KEY = re.compile(r"[!#-&(-\[\]-~]{16,}")
+# As DuckDB reads it.
+_SIZE = re.compile(r"\d+(\.\d+)? ?([KMGT]i?)?B", re.IGNORECASE)
 # DuckDB opens these by their protocol alone; the rest of the URL is a bucket and a folder.
 _NO_STORES = re.compile("(?:sftp|ssh|s?ftps?|smb|https?)://|::", re.IGNORECASE)
 
@@ -36,12 +38,23 @@ def _default_memory_limit() -> str:
     return f"{min(8192, psutil.virtual_memory().total // 2**21)}MB"
 
 
+def _absolute(place: str) -> str:
+    """A folder, whichever folder a process works in; a URL as it is."""
+    is_folder = place and "://" not in place and "::" not in place
+    return str(Path(place).absolute()) if is_folder else place
+
+
 class Settings(BaseSettings):
     """Where things live and how much of the machine they may use."""
 
     # pydantic's own errors would quote a secret that is wrong
+    # a variable that is empty, as many in .env.example, says nothing
     model_config = SettingsConfigDict(
-        env_prefix="ZHONGTAI_", frozen=True, extra="ignore", hide_input_in_errors=True
+        env_prefix="ZHONGTAI_",
+        env_ignore_empty=True,
+        frozen=True,
+        extra="ignore",
+        hide_input_in_errors=True,
     )
 
     home: Path = Field(Path(".zhongtai"), description="Folder for everything zhongtai keeps")
@@ -108,13 +121,13 @@ class Settings(BaseSettings):
     @property
     def landing_url(self) -> str:
         """The landing zone as an fsspec URL or absolute path."""
-        return self.landing or str(self.home.absolute() / "landing")
+        return _absolute(self.landing) or str(self.path("landing"))
 
     @computed_field  # type: ignore[prop-decorator]  # pydantic documents this order
     @property
     def lake_url(self) -> str:
         """The raw zone as an fsspec URL or absolute path."""
-        return self.lake or str(self.home.absolute() / "lake")
+        return _absolute(self.lake) or str(self.path("lake"))
 
     @field_validator("lake")
     @classmethod
@@ -154,6 +167,14 @@ class Settings(BaseSettings):
     @classmethod
     def _read_level(cls, level: object) -> object:
         return level.upper() if isinstance(level, str) else level
+
+    @field_validator("memory_limit")
+    @classmethod
+    def _require_size(cls, limit: str) -> str:
+        # DuckDB would say so in the middle of a run
+        if not _SIZE.fullmatch(limit):
+            raise ValueError("expected a size like 800MB, 8GB or 6GiB")
+        return limit
 
     # no setting: the steps choose it
     _role: str = PrivateAttr("")

@@ -112,6 +112,12 @@ def test_help_loads_nothing_that_only_work_needs() -> None:
         (["tags", "preview", "car_owner", "--purpose", "nonsense"], "not one of"),
         (["run", "--target", "spark"], "not there yet"),
         (["run", "--landing", "/nowhere/at/all"], "does not exist"),
+        # a variable of a script that nobody set is not the folder where it runs
+        (["run", "--landing", ""], "--landing is empty"),
+        (["run", "--home", ""], "it is empty"),
+        (["generate", "exports", "--out", "x", "--people", "3"], "greater than or equal to 50"),
+        (["generate", "exports", "--out", "/dev/null"], "is a file"),
+        (["generate", "exports", "--out", "/dev/null/x"], "cannot be made"),
         (["identity", "merge", "a", "b", "--because", "x"], "expected SOURCE:ENTITY:KEY"),
         (["identity", "split", "a:b:c", "b", "--because", "x"], "expected SOURCE:ENTITY:KEY"),
         (["identity", "split", "a:b:c", "a:b:d"], "Missing option"),
@@ -338,6 +344,44 @@ def test_who_looks_into_a_home_that_is_not_there_is_told_and_makes_none(
     assert invoke(*command, "--home", str(home)) == 2
     assert f"there is no home at {home}" in capsys.readouterr().err
     assert not home.exists()
+
+
+@pytest.mark.parametrize("command", [["run"], ["ingest"], ["database", "start"]])
+def test_a_home_that_cannot_be_made_is_told(
+    invoke: Invoke,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    command: list[str],
+) -> None:
+    monkeypatch.delenv("ZHONGTAI_DATABASE_URL", raising=False)
+    (tmp_path / "file").touch()
+    assert invoke(*command, "--home", str(tmp_path / "file" / "home")) == 2
+    told = capsys.readouterr().err
+    assert f"the home {tmp_path / 'file' / 'home'} cannot be made: not a directory" in told
+
+
+def test_settings_that_are_empty_say_nothing_and_folders_hold_wherever_one_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = {"HOME": "", "THREADS": "", "STABLE_SECONDS": "", "LANDING": "in", "LAKE": "raw"}
+    for name, value in given.items():
+        monkeypatch.setenv(f"ZHONGTAI_{name}", value)
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    assert (settings.home, settings.stable_seconds) == (Path(".zhongtai"), None)
+    assert settings.landing_url == str(tmp_path / "in")
+    assert settings.lake_url == str(tmp_path / "raw")
+    assert load_settings(landing="s3://in/box").landing_url == "s3://in/box"
+
+
+@pytest.mark.parametrize(("limit", "is_right"), [("8GB", True), ("1.5 GiB", True), ("lots", False)])
+def test_a_limit_of_memory_is_a_size(limit: str, is_right: bool) -> None:
+    if is_right:
+        assert load_settings(memory_limit=limit).memory_limit == limit
+    else:
+        with pytest.raises(ConfigurationError, match="expected a size like 800MB"):
+            load_settings(memory_limit=limit)
 
 
 def test_a_home_that_is_a_file_is_refused(tmp_path: Path) -> None:

@@ -24,15 +24,15 @@ def register(app: typer.Typer) -> None:
 
 def exports(  # noqa: PLR0913, PLR0917  # one parameter per option
     out: Annotated[Path, typer.Option("--out", help="A folder that is empty or new.")],
-    people: Annotated[int, typer.Option("--people", min=1, help="How many persons.")] = 2000,
-    days: Annotated[int, typer.Option("--days", min=1, help="How many days.")] = 30,
+    people: Annotated[int, typer.Option("--people", min=50, help="How many persons.")] = 2000,
+    days: Annotated[int, typer.Option("--days", min=3, help="How many days.")] = 30,
     seed: Annotated[int, typer.Option("--seed", help="Equal seeds give equal bytes.")] = 7,
     start: Annotated[
         datetime | None, typer.Option("--start", formats=["%Y-%m-%d"], help="First day.")
     ] = None,
     waves: Annotated[int, typer.Option("--waves", min=1, help="Split the deliveries.")] = 1,
     dirt: Annotated[
-        float | None, typer.Option("--dirt", min=0, max=1, help="Share of dirty cells.")
+        float | None, typer.Option("--dirt", min=0, max=0.5, help="Share of dirty cells.")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -14,9 +14,22 @@ if TYPE_CHECKING:
 
 CHINA = timezone(timedelta(hours=8), "Asia/Shanghai")
 
+
+def _read_folder(text: str) -> Path:
+    """A path; an empty one is a variable that nobody set, not the folder where we are."""
+    if not text.strip():
+        raise typer.BadParameter("it is empty: give a folder, or leave the option away")
+    return Path(text)
+
+
 Home = Annotated[
     Path | None,
-    typer.Option("--home", help="Folder of everything zhongtai keeps (or ZHONGTAI_HOME)."),
+    typer.Option(
+        "--home",
+        parser=_read_folder,
+        metavar="PATH",
+        help="Folder of everything zhongtai keeps (or ZHONGTAI_HOME).",
+    ),
 ]
 Landing = Annotated[
     str | None,
@@ -71,6 +84,10 @@ def _check_landing(landing: str) -> str:
     from zhongtai.addresses import masked
     from zhongtai.landing import LandingZone, is_local
 
+    if not landing.strip():
+        raise ConfigurationError(
+            "--landing is empty", hint="give a folder or a URL, or leave the option away"
+        )
     url = str(Path(landing).absolute()) if is_local(landing) and "://" not in landing else landing
     if not LandingZone(url).check():
         # no fault: an object store has no empty folders

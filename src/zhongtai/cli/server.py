@@ -27,11 +27,12 @@ def server_on_demand(settings: "Settings", *, keep: bool = False) -> Iterator[No
     With `keep` it stays up after a block that succeeds. A configured server is left alone.
     """
     from zhongtai.embedded_server import embedded_server_is_running
+    from zhongtai.home import make_home
 
     if settings.database_url.get_secret_value():
         yield
         return
-    settings.path().mkdir(parents=True, exist_ok=True)
+    make_home(settings)
     users = os.open(settings.path(".postgres_users"), os.O_RDWR | os.O_CREAT, 0o600)
     try:
         fcntl.flock(users, fcntl.LOCK_SH)

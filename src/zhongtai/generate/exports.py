@@ -123,7 +123,15 @@ def _refuse_nonsense(out: Path, people: int, days: int, waves: int, dirt: float)
         found = f"people={people}, days={days}, waves={waves}, dirt={dirt}"
         expected = "people >= 50, days >= 3, 1 <= waves <= days, 0 <= dirt <= 0.5"
         raise ConfigurationError(f"No world of {found}.", hint=f"Use {expected}.")
-    if out.exists() and any(out.iterdir()):
+    if out.exists() and not out.is_dir():
+        raise ConfigurationError(f"{out} is a file.", hint="Name a new folder.")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigurationError(
+            f"The folder {out} cannot be made: {error.strerror}.", hint="Name one you may write."
+        ) from error
+    if any(out.iterdir()):
         raise ConfigurationError(
             f"The folder {out} is not empty.", hint="Name a new folder: old files would mix in."
         )

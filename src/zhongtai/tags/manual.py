@@ -200,7 +200,7 @@ def _refuse_unclear(author: str, because: str, expires_at: datetime | None) -> N
             )
     if expires_at is not None and expires_at <= datetime.now(expires_at.tzinfo):
         raise ConfigurationError(
-            f"--expires {expires_at:%Y-%m-%d %H:%M} is past", hint="give a moment to come"
+            f"--expires {expires_at:%Y-%m-%d %H:%M} UTC is past", hint="give a moment to come"
         )
 
 
@@ -244,7 +244,9 @@ def _find_subject(settings: Settings, subject: Subject) -> Subject:
             [subject.identifier_type, subject.identifier_value],
         ).fetchone() or (0, False)
     if not holders[0]:
-        raise ZhongtaiError(f"nobody is known by {subject} in the published profiles", hint=_HINT)
+        raise ConfigurationError(
+            f"nobody is known by {subject} in the published profiles", hint=_HINT
+        )
     if holders[0] > 1 or holders[1]:
         raise ZhongtaiError(
             f"{subject} is shared by several persons, so it names nobody",
