@@ -5,11 +5,12 @@ from pathlib import Path
 from zhongtai.errors import ConfigurationError
 from zhongtai.settings import Settings
 
-# Folders with personal data. Only their owner may enter, whatever the modes above and below:
+# Folders with personal data, and with locks, which whoever opens them could hold. Only their owner
+# may enter, whatever the modes above and below:
 # the embedded PostgreSQL, run by root, opens every folder above its own to all users.
 PRIVATE = (
     "quarantine", "warehouse", "identity", "archive", "tmp", "dbt", "logs", "exports",
-    "erasure",
+    "erasure", "locks",
 )  # fmt: skip
 
 

@@ -153,7 +153,7 @@ def _lock_session(connection: psycopg.Connection, right: _Right) -> None:
 @contextmanager
 def _open(settings: Settings, name: str) -> Iterator[TextIO]:
     path = settings.path("locks", f"{name}.lock")
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     with path.open("a+", encoding="utf-8") as file:
         yield file
 

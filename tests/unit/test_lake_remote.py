@@ -16,7 +16,7 @@ from zhongtai import retention
 from zhongtai.contracts import Contracts
 from zhongtai.database import connect
 from zhongtai.doctor import EXAMINATIONS, Patient
-from zhongtai.errors import ConfigurationError
+from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.ingest import drain
 from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings
@@ -102,8 +102,9 @@ def test_a_store_that_refuses_us_or_does_not_answer_is_told(
         with pytest.raises(ConfigurationError, match=r"the raw zone .* refuses us: access denied"):
             drain(away, contracts, run)
     S3FileSystem.clear_instance_cache()
-    with pytest.raises(ConfigurationError, match=r"the raw zone .* cannot be reached"):
+    with pytest.raises(ZhongtaiError, match=r"the raw zone .* cannot be reached") as raised:
         drain(away, contracts, run)
+    assert raised.value.exit_code == 1
 
 
 def test_a_protocol_that_nothing_opens_is_told(

@@ -197,6 +197,27 @@ def test_a_file_without_end_is_left_after_what_was_listed(
         zone.open(file)
 
 
+def test_a_server_that_lies_about_a_size_does_not_fill_our_memory(
+    sftp: Site, sftp_server: SftpSite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sftp.put("dms/dealers/a.csv", b"one")
+    zone = LandingZone(sftp.url)
+    (file,) = zone.list()
+    assert isinstance(file, LandedFile)
+    asked: list[int] = []
+    real = paramiko.SFTPFile.prefetch
+
+    def prefetch(opened: paramiko.SFTPFile, size: int, most: int) -> None:
+        asked.append(size)
+        real(opened, min(size, 10**9), most)
+
+    monkeypatch.setattr(paramiko.SFTPFile, "prefetch", prefetch)
+    lie = {**zone._remote.info(file.location), "size": 1 << 60}  # type: ignore[union-attr]
+    monkeypatch.setattr(zone._remote, "info", lambda _: lie)
+    assert b"".join(zone.read_blocks(file)) == b"one"
+    assert max(asked) <= 1 << 28
+
+
 def test_a_file_that_the_disk_has_no_room_for_waits_for_room(
     site: Site, settings: Settings, contracts: Contracts, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -260,7 +281,7 @@ def test_an_erasure_goes_on_where_a_server_does_not_answer_and_the_next_run_remo
     with connect(settings) as connection:
         (told,) = landed.remove_or_tell_named(silent, connection)
         assert told.startswith("crm/leads/a.csv (perhaps: the landing zone sftp://dealer@127.0.0.1")
-        with pytest.raises(ConfigurationError, match="cannot be reached"):
+        with pytest.raises(ZhongtaiError, match="cannot be reached"):
             landed.remove_named(silent, connection)
         assert landed.remove_or_tell_named(away, connection) == []
     assert list(LandingZone(sftp.url).list()) == []
@@ -275,3 +296,42 @@ def test_a_folder_above_the_home_is_not_ours_however_it_is_written(settings: Set
     assert is_ours(f"file://{home}/landing/x/..")
     assert not is_ours(f"{home}/../exports")
     assert not is_ours(f"file://{home}/landing/../../exports")
+
+
+@pytest.mark.parametrize("archive_first", [True, False])
+def test_a_folder_that_becomes_a_link_leads_to_no_file_elsewhere(  # noqa: PLR0917 - fixtures
+    settings: Settings,
+    contracts: Contracts,
+    landing: Landing,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    archive_first: bool,
+) -> None:
+    """Who delivers swaps the folder, for one with a file of the same name, size and time."""
+    file = landing.deliver("dms.dealers", dealer())
+    zone = LandingZone(settings.landing_url)
+    (found,) = [one for one in zone.list() if isinstance(one, LandedFile)]
+    precious = tmp_path / "elsewhere" / file.name
+    shutil.copytree(file.parent, precious.parent)
+    os.utime(precious, ns=(file.stat().st_mtime_ns, file.stat().st_mtime_ns))
+    if archive_first:
+        real = archive._hash
+
+        def swap(zone: LandingZone, file: LandedFile) -> str:
+            digest = real(zone, file)
+            _swap(landing.root / "dms" / "dealers", precious.parent)
+            return digest
+
+        monkeypatch.setattr(archive, "_hash", swap)
+        ingest(settings.model_copy(update={"archive": True}), contracts)
+    else:
+        _swap(landing.root / "dms" / "dealers", precious.parent)
+        assert zone.stat(found) is None
+        zone.remove(found)
+    assert precious.exists()
+    assert list(settings.path("archive").rglob("*.csv")) == []
+
+
+def _swap(folder: Path, target: Path) -> None:
+    folder.rename(folder.with_name("away"))
+    folder.symlink_to(target)

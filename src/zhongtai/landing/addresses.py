@@ -17,6 +17,10 @@ _SHORTEST_SECRET = 3
 ZONE = "the landing zone"
 
 
+class UnreachableError(ZhongtaiError):
+    """A server that does not answer now, and may do so later."""
+
+
 @dataclass(frozen=True)
 class _Fault:
     """Errors, by class name since their libraries need not be installed, and what they mean."""
@@ -25,6 +29,7 @@ class _Fault:
     meaning: str
     hint: str
     quotes: bool = False  # the library's own words, which may quote the URL
+    may_pass: bool = False  # nothing need be set otherwise
 
 
 # The first that fits is told.
@@ -74,6 +79,7 @@ _FAULTS = (
         "cannot be reached",
         "check host, port and network, and run again",
         quotes=True,
+        may_pass=True,
     ),
     _Fault(
         frozenset({"TypeError", "ValueError", "ParamValidationError"}),
@@ -126,7 +132,8 @@ def explain(url: str, error: Exception, what: str = ZONE) -> ZhongtaiError:
     for fault in _FAULTS:
         if kinds & fault.kinds:
             said = f": {_text(url, error)}" if fault.quotes else ""
-            return ConfigurationError(f"{zone} {fault.meaning}{said}", hint=fault.hint)
+            kind = UnreachableError if fault.may_pass else ConfigurationError
+            return kind(f"{zone} {fault.meaning}{said}", hint=fault.hint)
     return ZhongtaiError(
         f"{zone} failed: {_text(url, error)}", hint="run again; ask its owner if it stays"
     )

@@ -121,6 +121,7 @@ class LandingZone:
         try:
             if self._remote:
                 return _elsewhere(file.label, self._remote.info(file.location))
+            self._refuse_swapped(file.location)
             return _landed(file.label, file.location, Path(file.location).stat())
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -217,6 +218,7 @@ class LandingZone:
                 if self._remote:
                     self._remote.remove(location)
                 else:
+                    self._refuse_swapped(location)
                     Path(location).unlink()
         except PermissionError:
             refused = True
@@ -225,6 +227,15 @@ class LandingZone:
                 f"{self._label(location)} may not be removed from the landing zone",
                 hint="give zhongtai the right to delete there, or set ZHONGTAI_ARCHIVE=false",
             )
+
+    def _refuse_swapped(self, location: str) -> None:
+        """Raise FileNotFoundError where a folder on the way became a link after it was listed.
+
+        Who may write to the landing zone must not choose what we move and remove elsewhere.
+        """
+        folder = Path(location).parent
+        if folder.resolve() != folder:
+            raise FileNotFoundError(f"{self._label(location)} lies behind a link by now")
 
     def _local_top(self) -> Path:
         top = Path(self._root)

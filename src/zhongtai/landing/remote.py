@@ -43,7 +43,11 @@ class RemoteFiles(Protocol):
     shows_growing: bool
 
     def check(self) -> bool:
-        """Whether anything is there. Raises ConfigurationError for a zone that cannot be used."""
+        """Whether anything is there.
+
+        Raises ConfigurationError for a zone that cannot be used, UnreachableError for one that does
+        not answer.
+        """
 
     def find(self, folder: str) -> Iterator[dict[str, Any] | Refused]:
         """What is below a folder, as fsspec's `info` tells of each file, by name."""

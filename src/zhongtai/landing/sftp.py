@@ -15,7 +15,7 @@ from fsspec.implementations.sftp import SFTPFileSystem
 
 from zhongtai.addresses import masked
 from zhongtai.errors import ConfigurationError, ZhongtaiError
-from zhongtai.landing.addresses import explain, explaining, reading
+from zhongtai.landing.addresses import UnreachableError, explain, explaining, reading
 from zhongtai.landing.remote import BLOCK, Refused
 
 T = TypeVar("T")
@@ -29,6 +29,9 @@ _SILENCE_SECONDS = 60.0
 _ALIVE_SECONDS = 30
 # What OpenSSH's own client asks for at once.
 _REQUESTS = 64
+# Paramiko lists all requests before it sends the first: a server that lies about a size must not
+# fill our memory with them.
+_WINDOW = 32 * BLOCK
 _LONGEST_PATH = 4096
 # So many files need not each wait for a host that has just not answered.
 _AGAIN_SECONDS = 10.0
@@ -142,13 +145,17 @@ class SftpFiles:
                 size = self.info(location)["size"]
             with reading(self._url, location), self._session() as ftp:
                 opened = ftp.open(location, "rb")
-                opened.prefetch(size, _REQUESTS)
+            read = asked = 0
             try:
                 while True:
                     with reading(self._url, location), self._session():
+                        if read == asked < size:
+                            asked = min(size, asked + _WINDOW)
+                            opened.prefetch(asked, _REQUESTS)
                         block = opened.read(BLOCK)
                     if not block:
                         return
+                    read += len(block)
                     yield block
             finally:
                 opened.close()
@@ -167,7 +174,7 @@ class SftpFiles:
         except PermissionError:
             advice = "let the user of zhongtai list the folder"
             return Refused(folder, "cannot be listed: permission denied", advice)
-        except ConfigurationError:
+        except (ConfigurationError, UnreachableError):
             raise
         except ZhongtaiError:
             # the server answers, but not to this
