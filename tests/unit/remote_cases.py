@@ -45,6 +45,7 @@ class SftpSite:
     client_key: paramiko.PKey = field(default_factory=paramiko.ECDSAKey.generate)
     denied: set[str] = field(default_factory=set)
     forged: dict[str, list[paramiko.SFTPAttributes]] = field(default_factory=dict)
+    most_sent: int | None = None
     transports: list[paramiko.Transport] = field(default_factory=list)
     port: int = 0
 
@@ -91,6 +92,13 @@ class _Login(paramiko.ServerInterface):
         return "password,publickey"
 
 
+class _Handle(paramiko.SFTPHandle):
+    site: SftpSite
+
+    def read(self, offset: int, length: int) -> object:
+        return super().read(offset, min(length, self.site.most_sent or length))
+
+
 class _Files(paramiko.SFTPServerInterface):
     def __init__(self, server: object, site: SftpSite) -> None:  # noqa: ARG002 - paramiko's
         self._site = site
@@ -121,7 +129,8 @@ class _Files(paramiko.SFTPServerInterface):
         return self._stat(path, follow=False)
 
     def open(self, path: str, flags: int, attr: object) -> object:  # noqa: ARG002 - paramiko's
-        handle = paramiko.SFTPHandle(flags)
+        handle = _Handle(flags)
+        handle.site = self._site
         try:
             handle.readfile = open(self._real(path), "rb")  # noqa: SIM115, PTH123 - the handle closes it
         except OSError as error:

@@ -21,6 +21,7 @@ from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.ingest import archive
 from zhongtai.ingest.stillness import FileChanged, fetch
 from zhongtai.landing import Delivery, LandedFile, LandingZone, Stray
+from zhongtai.landing.pipelined import Pipelined
 from zhongtai.settings import Settings
 
 from landing_cases import Landing
@@ -205,17 +206,39 @@ def test_a_server_that_lies_about_a_size_does_not_fill_our_memory(
     (file,) = zone.list()
     assert isinstance(file, LandedFile)
     asked: list[int] = []
-    real = paramiko.SFTPFile.prefetch
+    real = paramiko.SFTPClient._async_request
 
-    def prefetch(opened: paramiko.SFTPFile, size: int, most: int) -> None:
-        asked.append(size)
-        real(opened, min(size, 10**9), most)
+    def count(*arguments: object) -> int:
+        asked.append(1)
+        return int(real(*arguments))
 
-    monkeypatch.setattr(paramiko.SFTPFile, "prefetch", prefetch)
+    monkeypatch.setattr(paramiko.SFTPClient, "_async_request", count)
     lie = {**zone._remote.info(file.location), "size": 1 << 60}  # type: ignore[union-attr]
     monkeypatch.setattr(zone._remote, "info", lambda _: lie)
     assert b"".join(zone.read_blocks(file)) == b"one"
-    assert max(asked) <= 1 << 28
+    assert len(asked) < 200
+
+
+@pytest.mark.parametrize("most", [None, 1000, 30_000])
+def test_a_large_file_arrives_whole_however_little_a_server_sends_at_once(
+    sftp: Site, sftp_server: SftpSite, monkeypatch: pytest.MonkeyPatch, most: int | None
+) -> None:
+    content = os.urandom(3_000_001)
+    sftp.put("dms/dealers/a.csv", content)
+    zone = LandingZone(sftp.url)
+    (file,) = zone.list()
+    assert isinstance(file, LandedFile)
+    held: list[int] = []
+    real = Pipelined._async_response
+
+    def note(self: Pipelined, kind: int, message: object, number: int) -> None:
+        real(self, kind, message, number)
+        held.append(len(self._waiting) + len(self._arrived))
+
+    monkeypatch.setattr(Pipelined, "_async_response", note)
+    monkeypatch.setattr(sftp_server, "most_sent", most)
+    assert b"".join(zone.read_blocks(file)) == content
+    assert 32 <= max(held) <= 64
 
 
 def test_a_file_that_the_disk_has_no_room_for_waits_for_room(

@@ -287,7 +287,6 @@ def test_a_file_longer_than_a_block_arrives_whole(
 ) -> None:
     for module in ("remote", "sftp"):
         monkeypatch.setattr(f"zhongtai.landing.{module}.BLOCK", 1 << 16)
-    monkeypatch.setattr("zhongtai.landing.sftp._WINDOW", 1 << 17)
     content = os.urandom(300_000)
     site.put("dms/dealers/large.csv", content)
     zone = LandingZone(site.url)

@@ -16,6 +16,7 @@ from fsspec.implementations.sftp import SFTPFileSystem
 from zhongtai.addresses import masked
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.landing.addresses import UnreachableError, explain, explaining, reading
+from zhongtai.landing.pipelined import Pipelined
 from zhongtai.landing.remote import BLOCK, Refused
 
 T = TypeVar("T")
@@ -27,11 +28,6 @@ _HOSTS_OF_MACHINE = Path("/etc/ssh/ssh_known_hosts")
 _CONNECT_SECONDS = 10.0
 _SILENCE_SECONDS = 60.0
 _ALIVE_SECONDS = 30
-# What OpenSSH's own client asks for at once.
-_REQUESTS = 64
-# Paramiko lists all requests before it sends the first: a server that lies about a size must not
-# fill our memory with them.
-_WINDOW = 32 * BLOCK
 _LONGEST_PATH = 4096
 # So many files need not each wait for a host that has just not answered.
 _AGAIN_SECONDS = 10.0
@@ -145,17 +141,13 @@ class SftpFiles:
                 size = self.info(location)["size"]
             with reading(self._url, location), self._session() as ftp:
                 opened = ftp.open(location, "rb")
-            read = asked = 0
+                pipelined = Pipelined(ftp, opened, size)
             try:
                 while True:
                     with reading(self._url, location), self._session():
-                        if read == asked < size:
-                            asked = min(size, asked + _WINDOW)
-                            opened.prefetch(asked, _REQUESTS)
-                        block = opened.read(BLOCK)
+                        block = pipelined.read(BLOCK)
                     if not block:
                         return
-                    read += len(block)
                     yield block
             finally:
                 opened.close()
