@@ -22,17 +22,24 @@ def back_up(settings: Settings, file: Path) -> int:
     """Write the database to a new file that only its owner reads; returns its bytes.
 
     Other sessions go on; the file is the state of one instant, whole or not there at all. Raises
-    ConfigurationError where the file exists, ZhongtaiError where PostgreSQL cannot be read.
+    ConfigurationError where the file exists or cannot be made, ZhongtaiError where PostgreSQL
+    cannot be read.
     """
     if file.exists():
         raise ConfigurationError(
             f"{file} is there already", hint="give another name, or move the old backup away"
         )
-    file.parent.mkdir(parents=True, exist_ok=True)
     partial = file.with_name(f".{file.name}.{os.getpid()}")
-    # persons are in it: nobody else may read it while it grows either, nor have made it before us
-    partial.unlink(missing_ok=True)
-    os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # persons are in it: nobody else may read it while it grows, nor have made it before us
+        partial.unlink(missing_ok=True)
+        os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError as error:
+        raise ConfigurationError(
+            f"the backup cannot be written to {file}: {(error.strerror or 'refused').lower()}",
+            hint="give a file in a folder that you may write",
+        ) from error
     try:
         _call(settings, "pg_dump", "--format=custom", f"--file={partial}")
         partial.replace(file)

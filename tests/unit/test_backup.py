@@ -106,3 +106,9 @@ def test_a_backup_that_fails_leaves_no_file(settings: Settings, tmp_path: Path) 
     with pytest.raises(ZhongtaiError, match="pg_dump failed"):
         back_up(gone, tmp_path / "zhongtai.dump")
     assert list(tmp_path.glob("*dump*")) == []
+
+
+def test_a_backup_that_cannot_be_written_is_told(settings: Settings, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(ConfigurationError, match=r"cannot be written to .*file/zt\.dump: "):
+        back_up(settings, tmp_path / "file" / "zt.dump")

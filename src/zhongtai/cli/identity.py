@@ -131,9 +131,9 @@ def _say_expired(expired: "Expired", *, dry_run: bool) -> None:
         ("entity", "rows", "rows set aside", "files set aside"),
         [(name, *counts) for name, counts in sorted(expired.counts.items())],
     )
-    for file in expired.landing:
-        say(f"landed file to be removed by hand: {file}")
     if not expired.counts:
         say("nothing is past its retention period")
     else:
         say("nothing was changed" if dry_run else "gone; the next `zhongtai run` builds without")
+    for file in expired.landing:
+        say(f"landed file with rows that expired or were erased, to be removed by hand: {file}")

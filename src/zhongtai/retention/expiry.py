@@ -61,7 +61,8 @@ _NO_ROW = "select 0 as part_no, 0::bigint as _row_number where false"
 class Expired:
     """What left (or would), by entity: rows of the raw zone, set aside rows, files set aside whole.
 
-    `landing`: landed files that hold such rows and are not ours to remove.
+    `landing`: landed files that hold such rows, or rows of erased persons, and are not ours to
+    remove.
     """
 
     counts: dict[str, tuple[int, int, int]] = field(default_factory=dict)

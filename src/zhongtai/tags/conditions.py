@@ -1,6 +1,6 @@
 """The condition language of previews and audiences: text to a typed condition over columns.
 
-    finance_interest and preferred_series = 'A7' and not service_rhythm in ('流失风险')
+    finance_interest and preferred_series = 'ZT7' and not service_rhythm in ('流失风险')
 
 Names are published tags and columns of the profile. What is unknown compares as false, so `x != 1`
 is not `not x = 1`: the second one holds for persons whose x nobody knows.
@@ -21,7 +21,7 @@ Scalar = bool | str | int | float | date
 Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "not in", "between", "has", "known"]
 
 _HINT = (
-    "for instance: finance_interest and preferred_series = 'A7' and not activity_band in ('沉默');"
+    "for instance: finance_interest and preferred_series = 'ZT7' and not activity_band in ('沉默');"
     " docs/audiences.md describes the language"
 )
 # Quotes, brackets and signs as a Chinese keyboard types them mean the same.

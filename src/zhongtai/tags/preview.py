@@ -194,7 +194,7 @@ def preview_condition(  # noqa: PLR0913  # each is asked for by an option of its
 ) -> Preview:
     """Everything about a selection that one wants to know before it is used.
 
-    `overlap` and `against` name tags, tags with a value (`preferred_series=A7`) or one of
+    `overlap` and `against` name tags, tags with a value (`preferred_series=ZT7`) or one of
     `audiences` (name to condition).
     Raises ConfigurationError for a mistake in the condition and for names that are nothing.
     """
@@ -272,7 +272,7 @@ def _find_named(store: Store, name: str, audiences: Mapping[str, str]) -> "Bits"
     if tag_id not in store.populace.tag_ids:
         raise ConfigurationError(
             f"{name} is neither a published tag nor a declared audience",
-            hint="give a tag, a tag with a value like preferred_series=A7, or an audience; see"
+            hint="give a tag, a tag with a value like preferred_series=ZT7, or an audience; see"
             " `zhongtai tags list` and `zhongtai audience list`",
         )
     if value:
