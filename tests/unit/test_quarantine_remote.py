@@ -1,6 +1,7 @@
 """What was set aside from a landing zone elsewhere is replayed from its file there, or not."""
 
 import logging
+import os
 from pathlib import Path
 
 import pytest
@@ -115,3 +116,21 @@ def test_what_is_kept_here_is_replayed_while_the_server_does_not_answer(  # noqa
     line.cut_after = None
     assert again(away, contracts).rows_loaded == 1
     assert left_over(away) == []
+
+
+@pytest.mark.parametrize("name", ["\x1b[2J\n.jsonl", "a\\b.jsonl", "线索.jsonl".encode("gbk")])
+def test_a_file_whose_name_is_told_in_escapes_is_found_again(
+    landing: Landing,
+    settings: Settings,
+    contracts: Contracts,
+    request: pytest.FixtureRequest,
+    name: str | bytes,
+) -> None:
+    file = landing.root / "app" / "events" / os.fsdecode(name)
+    file.parent.mkdir(parents=True)
+    file.write_bytes(BROKEN)
+    file.with_name(f"{file.name}.done").touch()
+    assert ingest(settings, contracts).deliveries == 1
+    better_readers = request.getfixturevalue("better_readers")
+    assert again(settings, contracts).rows_loaded == 1
+    assert better_readers == [BROKEN]

@@ -114,6 +114,10 @@ class LandingZone:
 
     def find_again(self, label: str) -> LandedFile | None:
         """The file that was recorded under a path, as it is now; None where it is gone."""
+        if "\\" in label:
+            # escaped: what it is called on the disk or server, only the listing tells
+            listed = (f for f in self.list(label.partition("/")[0]) if isinstance(f, LandedFile))
+            return next((file for file in listed if file.label == label), None)
         return self.stat(LandedFile(label, f"{self._root}/{label}", 0, _BEGINNING))
 
     def stat(self, file: LandedFile) -> LandedFile | None:
