@@ -1,5 +1,6 @@
 """Forgotten means gone: from every byte below the home, and not let in again."""
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -22,8 +23,10 @@ from erasure_cases import (
     values_of,
     write_map,
 )
+from typer.testing import CliRunner, Result
 
 from zhongtai import pipeline
+from zhongtai.cli import app
 from zhongtai.contracts import Contracts
 from zhongtai.database import connect
 from zhongtai.embedded_server import stop_embedded_server
@@ -32,7 +35,7 @@ from zhongtai.erasure.erasures import Asked
 from zhongtai.erasure.key import draw_key, key_file
 from zhongtai.erasure.landed import remove_named
 from zhongtai.erasure.persons import list_handovers
-from zhongtai.erasure.reports import is_genuine
+from zhongtai.erasure.reports import check_report
 from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.home import secure_home
 from zhongtai.ingest import drain
@@ -190,12 +193,34 @@ def test_the_history_of_ids_tells_of_an_erasure_once(home: Settings) -> None:
     assert sorted(told.fetchall()) == [("u_a", 1), ("u_b", 1)]
 
 
+def test_reports_are_shown_and_one_that_was_changed_is_told(home: Settings, tmp_path: Path) -> None:
+    def tell(*arguments: str) -> Result:
+        return CliRunner().invoke(app, ["report", "erasure", *arguments, "--home", str(home.home)])
+
+    files = sorted(home.path("erasure").glob("report-*.json"))
+    shown = tell()
+    assert shown.exit_code == 0
+    assert shown.output.count("genuine") == len(files) >= 1
+    listed = json.loads(tell("--json").output)
+    assert sorted(Path(one["file"]) for one in listed) == files
+    assert all(one["is_genuine"] and one["counts"] for one in listed)
+    forged = tmp_path / "forged.json"
+    forged.write_text(files[0].read_text("utf-8").replace("completed_at", "completed_then"))
+    refused = tell(str(forged))
+    assert "NOT GENUINE" in refused.output
+    assert isinstance(refused.exception, ZhongtaiError)
+    assert "forged.json" in str(refused.exception)
+    for text in ("{", "[]", '{"signature": "x"}'):
+        forged.write_text(text)
+        assert isinstance(tell(str(forged)).exception, ConfigurationError)
+
+
 def test_the_report_is_signed_and_tells_whom_to_tell(home: Settings) -> None:
     newest = max(home.path("erasure").glob("report-*.json"))
-    assert is_genuine(home, newest)
+    assert check_report(home, newest).is_genuine
     forged = newest.with_name("forged.json")
     forged.write_text(newest.read_text("utf-8").replace("ticket 7", "ticket 8"), "utf-8")
-    assert not is_genuine(home, forged)
+    assert not check_report(home, forged).is_genuine
     forged.unlink()
     report = read_report(home)
     assert report["counts"]["exports"] == 1  # type: ignore[index]

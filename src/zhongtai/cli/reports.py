@@ -1,15 +1,17 @@
-"""Commands that tell what the shared tables say of one thing, in words."""
+"""Commands that tell what is kept of one thing, in words."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from zhongtai.cli.options import AsJson, Home, open_home
 from zhongtai.cli.output import say, say_json, say_table
-from zhongtai.errors import ConfigurationError
+from zhongtai.errors import ConfigurationError, ZhongtaiError
 
 if TYPE_CHECKING:
     from zhongtai.assessment import Assessment
+    from zhongtai.erasure.reports import Report
 
 PANEL = "Look"
 _ITEM_COLUMNS = ("item", "value", "held against", "score", "weight", "points")
@@ -17,15 +19,10 @@ _ITEM_COLUMNS = ("item", "value", "held against", "score", "weight", "points")
 
 def register(app: typer.Typer) -> None:
     """Add the commands of this module."""
-    reports = typer.Typer(no_args_is_help=True, help="What the shared tables say, in words.")
+    reports = typer.Typer(no_args_is_help=True, help="What is kept of one thing, in words.")
     reports.command()(staff)
-    # a group with one command only would swallow its name
-    reports.callback()(_explain)
+    reports.command()(erasure)
     app.add_typer(reports, name="report", rich_help_panel=PANEL)
-
-
-def _explain() -> None:
-    """What the shared tables say, in words."""
 
 
 def staff(
@@ -54,6 +51,52 @@ def staff(
         say_json(found.as_dict())
     else:
         _say_assessment(found)
+
+
+def erasure(
+    file: Annotated[
+        Path | None, typer.Argument(help="A report. Default: all reports of the home.")
+    ] = None,
+    home: Home = None,
+    as_json: AsJson = False,
+) -> None:
+    """What erasures removed, layer by layer, and whether this home signed the report as it stands.
+
+    Exit code 1 where a report was changed since, or comes from another home.
+
+    **Examples**
+
+        zhongtai report erasure
+
+        zhongtai report erasure report-01a2.json --json
+    """
+    from zhongtai.erasure.reports import check_report, list_reports
+
+    settings = open_home(home)
+    found = [check_report(settings, one) for one in ([file] if file else list_reports(settings))]
+    if as_json:
+        say_json([{**one.content, "file": one.file, "is_genuine": one.is_genuine} for one in found])
+    for one in () if as_json else found:
+        _say_erasure(one)
+    if not found and not as_json:
+        say("nobody was erased yet")
+    if changed := [str(one.file) for one in found if not one.is_genuine]:
+        raise ZhongtaiError(
+            f"not signed by this home as it stands: {', '.join(changed)}",
+            hint="somebody changed it, or the key in <home>/erasure is another one: take the report"
+            " and the key from a backup",
+        )
+
+
+def _say_erasure(report: "Report") -> None:
+    asked = ", ".join(str(one["erasure_id"]) for one in report.content["erasures"])
+    state = "genuine" if report.is_genuine else "NOT GENUINE"
+    say(f"{report.file.name}  {state}  completed {report.content.get('completed_at')}")
+    say(f"erasures   {asked}")
+    say_table(("layer", "removed"), list(report.content["counts"].items()))
+    for name, what in (("landing", "landed file"), ("destinations", "handed out")):
+        for place in report.content.get(name, ()):
+            say(f"{what}: {place}")
 
 
 def _say_assessment(found: "Assessment") -> None:

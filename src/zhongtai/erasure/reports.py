@@ -1,5 +1,6 @@
 """What was removed where, without saying of whom: signed, so that nobody writes one afterwards."""
 
+import hmac
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,6 +11,7 @@ from typing import Any
 from zhongtai.crash_points import reach
 from zhongtai.erasure.key import FOLDER, Key, read_key
 from zhongtai.erasure.tombstones import Erasure
+from zhongtai.errors import ConfigurationError
 from zhongtai.ingest.parts import place_file
 from zhongtai.settings import Settings
 
@@ -54,11 +56,41 @@ def write_report(settings: Settings, erasures: Sequence[Erasure], removal: Remov
     return file
 
 
-def is_genuine(settings: Settings, file: Path) -> bool:
-    """Whether this home signed the report as it stands."""
-    content = json.loads(file.read_text("utf-8"))
-    signature = content.pop("signature", None)
-    return bool(signature == _sign(read_key(settings), content))
+@dataclass(frozen=True)
+class Report:
+    """A report as it stands in a file, and whether this home signed it so."""
+
+    file: Path
+    content: Mapping[str, Any]
+    is_genuine: bool
+
+
+def list_reports(settings: Settings) -> list[Path]:
+    """The files of all reports of the home, the oldest first."""
+    files = settings.path(FOLDER).glob("report-*.json")
+    return sorted(files, key=lambda file: (file.stat().st_mtime_ns, file.name))
+
+
+def check_report(settings: Settings, file: Path) -> Report:
+    """Read a report and compare its signature.
+
+    Raises ConfigurationError where the file is none, ZhongtaiError where the key is gone.
+    """
+    try:
+        content = json.loads(file.read_text("utf-8"))
+    except (OSError, ValueError) as error:
+        raise _no_report(file) from error
+    if not isinstance(content, dict) or not {"erasures", "counts"} <= content.keys():
+        raise _no_report(file)
+    signature = str(content.pop("signature", ""))
+    expected = _sign(read_key(settings), content)
+    return Report(file, content, hmac.compare_digest(signature.encode(), expected.encode()))
+
+
+def _no_report(file: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"{file} is no report of an erasure", hint="reports are <home>/erasure/report-*.json"
+    )
 
 
 def _sign(key: Key, content: Mapping[str, Any]) -> str:
