@@ -198,7 +198,9 @@ def test_a_folder_in_use_is_refused(world: Summary) -> None:
         generate(world.folder, people=PEOPLE, days=DAYS, seed=SEED)
 
 
-@pytest.mark.parametrize("wrong", [{"people": 3}, {"days": 1}, {"waves": 99}, {"dirt": 0.9}])
+@pytest.mark.parametrize(
+    "wrong", [{"people": 3}, {"people": 10**12}, {"days": 1}, {"waves": 99}, {"dirt": 0.9}]
+)
 def test_numbers_that_make_no_world_are_refused(tmp_path: Path, wrong: dict[str, float]) -> None:
     options = {"people": PEOPLE, "days": DAYS, "waves": 1, "dirt": 0.01} | wrong
     with pytest.raises(ConfigurationError, match="No world of"):

@@ -30,6 +30,7 @@ from zhongtai.generate.workforce import workforce_frames
 from zhongtai.generate.world import World, build_world
 
 DEFAULT_DIRT = 0.02
+_MOST_PEOPLE = 10_000_000  # who asks for more mistyped it, and would fill the memory
 BUILDERS = (
     crm_frames,
     service_frames,
@@ -119,9 +120,12 @@ def all_frames(world: World) -> Iterator[Frame]:
 
 
 def _refuse_nonsense(out: Path, people: int, days: int, waves: int, dirt: float) -> None:
-    if people < 50 or days < 3 or not 1 <= waves <= days or not 0 <= dirt <= 0.5:
+    is_size = 50 <= people <= _MOST_PEOPLE and days >= 3
+    if not is_size or not 1 <= waves <= days or not 0 <= dirt <= 0.5:
         found = f"people={people}, days={days}, waves={waves}, dirt={dirt}"
-        expected = "people >= 50, days >= 3, 1 <= waves <= days, 0 <= dirt <= 0.5"
+        expected = (
+            f"50 <= people <= {_MOST_PEOPLE}, days >= 3, 1 <= waves <= days, 0 <= dirt <= 0.5"
+        )
         raise ConfigurationError(f"No world of {found}.", hint=f"Use {expected}.")
     if out.exists() and not out.is_dir():
         raise ConfigurationError(f"{out} is a file.", hint="Name a new folder.")
