@@ -62,7 +62,7 @@ def _model(file: Path) -> dict[str, Any]:
 
 
 def _seed(project_dir: Path, name: str) -> list[dict[str, str]]:
-    with (project_dir / "seeds" / f"{name}.csv").open(encoding="utf-8", newline="") as file:
+    with (project_dir / "seeds" / f"{name}.csv").open(encoding="utf-8-sig", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -56,7 +56,7 @@ def _check_file(build: "DuckDBPyConnection", file: Path, types: Mapping[str, str
 def _read(file: Path) -> Iterator[tuple[int, list[str]]]:
     """The rows with the line on which each ends."""
     try:
-        with file.open(encoding="utf-8", newline="") as opened:
+        with file.open(encoding="utf-8-sig", newline="") as opened:
             reader = csv.reader(opened)
             for row in reader:
                 yield reader.line_num, row

@@ -1,5 +1,6 @@
 """A wrong seed is told with file and line, or with the row that breaks its rule."""
 
+import codecs
 import csv
 import shutil
 from pathlib import Path
@@ -13,7 +14,9 @@ from zhongtai import warehouse
 from zhongtai.contracts import load_contracts
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError
+from zhongtai.identity.declaration import load_declaration
 from zhongtai.ingest.rules import read_null_words
+from zhongtai.restatements.settling import load_settling
 from zhongtai.runs import start_run
 from zhongtai.seed_faults import check_seeds
 from zhongtai.settings import Settings, load_settings
@@ -50,6 +53,16 @@ def test_the_seeds_of_the_repository_are_as_declared_every_column_with_its_type(
                 assert next(csv.reader(file)) == list(seed["config"]["column_types"])
             typed += 1
     assert typed >= 35
+
+
+def test_seeds_may_begin_as_spreadsheets_save_them(project: Path) -> None:
+    for file in (project / "seeds").glob("*.csv"):
+        file.write_bytes(codecs.BOM_UTF8 + file.read_bytes())
+    with duckdb.connect() as build:
+        check_seeds(build, project)
+    assert read_null_words(project) == read_null_words(SEEDS.parent)
+    assert load_settling(project) == load_settling(SEEDS.parent)
+    assert load_declaration(project).types == load_declaration(SEEDS.parent).types
 
 
 @pytest.mark.parametrize(

@@ -147,7 +147,7 @@ def _load_matching(
 def _rows(file: Path) -> Iterator[tuple[dict[str, str], str]]:
     if not file.exists():
         raise ConfigurationError(f"{file} is missing", hint=_HINT)
-    with file.open(encoding="utf-8", newline="") as opened:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
         reader = csv.DictReader(opened)
         for row in reader:
             yield row, f"{file}:{reader.line_num}"

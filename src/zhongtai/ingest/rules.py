@@ -270,7 +270,7 @@ def read_null_words(project_dir: Path) -> frozenset[str]:
     file = project_dir / "seeds" / "null_words.csv"
     if not file.exists():
         return frozenset()
-    with file.open(encoding="utf-8", newline="") as opened:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
         reader = csv.DictReader(opened)
         if "word" not in (reader.fieldnames or ()):
             raise ConfigurationError(

@@ -13,7 +13,9 @@ def published_tables(settings: Settings) -> list[tuple[str, str, int, str]]:
 
     Empty before the first publish.
     """
-    with (settings.project_dir / "seeds" / "published_tables.csv").open(encoding="utf-8") as file:
+    with (settings.project_dir / "seeds" / "published_tables.csv").open(
+        encoding="utf-8-sig"
+    ) as file:
         questions = {row["table_name"]: row["question"] for row in csv.DictReader(file)}
     found = []
     for store in STORES:

@@ -49,7 +49,7 @@ def load_settling(project_dir: Path) -> Settling:
     """
     file = project_dir / "seeds" / FILE
     declared: dict[tuple[str, str], int | None] = {}
-    with file.open(encoding="utf-8", newline="") as stream:
+    with file.open(encoding="utf-8-sig", newline="") as stream:
         for line, row in enumerate(csv.DictReader(stream), start=2):
             days = row["settles_days"].strip()
             if days and not days.isdecimal():

@@ -97,7 +97,7 @@ def _survivorship(project_dir: Path) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     if not file.exists():
         return found
-    with file.open(encoding="utf-8", newline="") as opened:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
         for row in csv.DictReader(opened):
             found.setdefault(row["attribute"], []).append(f"{row['source']}.{row['entity']}")
     return found

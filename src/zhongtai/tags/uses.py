@@ -82,7 +82,7 @@ def _metrics(project_dir: Path, tag_id: str) -> Iterator[Use]:
     file = project_dir / "seeds" / "metric_catalogue.csv"
     if not file.exists():
         return
-    with file.open(encoding="utf-8", newline="") as opened:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
         for number, row in enumerate(csv.reader(opened), 1):
             if tag_id in row:
                 yield Use("metric", row[0], f"{_below(project_dir, file)}:{number}")

@@ -67,7 +67,7 @@ def load_versions(project_dir: Path) -> Mapping[str, tuple[Version, ...]]:
     found: dict[str, tuple[Version, ...]] = {}
     if not file.exists():
         return found
-    with file.open(encoding="utf-8", newline="") as opened:
+    with file.open(encoding="utf-8-sig", newline="") as opened:
         reader = csv.reader(opened)
         if next(reader, None) != _HEADER:
             raise ConfigurationError(
