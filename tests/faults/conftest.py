@@ -12,6 +12,7 @@ import pytest
 sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("unit", "end_to_end")]
 
 from fault_models import make_models
+from fault_parts import PART, keep_part, split_part
 from fault_processes import Zygote, start_zygote
 from fault_trials import Grounds, Outcome
 from fault_world import make_project
@@ -83,6 +84,18 @@ def tell(record_property: Callable[[str, object], None]) -> Callable[[list[Outco
         assert not wrong, f"{len(wrong)} of {len(outcomes)}:\n" + "\n".join(wrong[:20])
 
     return told
+
+
+@pytest.hookimpl(trylast=True)  # after the folders of this run are made, or leaving would fail
+def pytest_configure() -> None:
+    """Refuse a part that is none before any worker starts."""
+    if PART:
+        split_part((), PART)
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave only the part of the longer set that `make faults PART=` asks for."""
+    keep_part(config, items)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
