@@ -197,7 +197,7 @@ def test_the_command_line_lists_pairs_and_records_answers(
     assert invoke("identity", "review", "--accept", first, "--home", home) == 2
     assert invoke("identity", "review", *reason) == 2
     assert invoke("identity", "review", "--accept", first, "--reject", first, *reason) == 2
-    assert invoke("identity", "review", "--accept", first, "--reject", "beef", *reason) == 1
+    assert invoke("identity", "review", "--accept", first, "--reject", "beef", *reason) == 2
     assert list_decisions(settings) == [], "none is recorded where one is wrong"
     capsys.readouterr()
     assert invoke("identity", "review", "--accept", first, "--reject", second, *reason) == 0

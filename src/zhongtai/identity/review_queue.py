@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from zhongtai.errors import ZhongtaiError
+from zhongtai.errors import ConfigurationError, ZhongtaiError
 from zhongtai.identity.decisions import Decision, decide, load_decisions
 from zhongtai.identity.references import Reference
 from zhongtai.identity.state import read_history
@@ -97,7 +97,8 @@ def decide_pair(
 ) -> Decision:
     """Record what a reviewer says of a pair of the queue, as a merge or a split of its records.
 
-    Raises ZhongtaiError where the queue has no such pair or the decision contradicts others.
+    Raises ConfigurationError where the queue has no such pair, ZhongtaiError where the decision
+    contradicts others.
     """
     pair = find_pair(settings, pair_id)
     return decide(
@@ -111,11 +112,11 @@ def decide_pair(
 
 
 def find_pair(settings: Settings, pair_id: str) -> ReviewPair:
-    """The pair of that id; raises ZhongtaiError where it does not wait for a decision."""
+    """The pair of that id; raises ConfigurationError where it does not wait for a decision."""
     with _open(settings) as (connection, queue):
         found = _select(connection, queue, pair_id=pair_id)
     if not found:
-        raise ZhongtaiError(
+        raise ConfigurationError(
             f"no pair {pair_id} waits for a decision",
             hint="`zhongtai identity review` lists the pairs that do; those that are decided or"
             " changed since are not among them",
