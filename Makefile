@@ -48,7 +48,7 @@ fuzz: setup ## Compare thousands of random histories of identity with full runs
 	@ZHONGTAI_FUZZ_EXAMPLES=2000 $(BIN)/pytest -q -n 2 --timeout 0 tests/unit/test_identity_increments.py
 
 faults: setup ## Kill, fail and interrupt every durable step; prints the figures: PART=1/4
-	@ZHONGTAI_FAULTS=full ZHONGTAI_FAULTS_PART=$(PART) $(BIN)/pytest -q -n 2 --timeout 0 tests/faults
+	@ZHONGTAI_FAULTS=full ZHONGTAI_FAULTS_PART=$(PART) $(BIN)/pytest -q -n 2 --dist worksteal --timeout 0 tests/faults
 
 simulate: setup ## Live a month of files, crashes and decisions beside a model of them: SEED=n
 	@ZHONGTAI_SIMULATE_SEED=$(or $(SEED),1) ZHONGTAI_SIMULATE_DAYS=$(DAYS) ZHONGTAI_SIMULATE_PUBLISH=$(PUBLISH) \
