@@ -18,6 +18,7 @@ ledger.announcements, ledger.expirations, ledger.expiry_checks to loader;
 grant delete on ledger.announcements to loader;
 grant select, insert on erasure.erasures, erasure.tombstones, erasure.named_files to loader;
 grant update on erasure.tombstones, erasure.named_files to loader;
+grant insert on erasure.handovers to loader;
 grant select, insert, delete on erasure.staged_files to loader;
 
 -- publisher: builds, checks, publishes; owns what it publishes
