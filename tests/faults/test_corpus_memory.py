@@ -162,6 +162,16 @@ def test_memory_stays_bounded(tmp_path: Path, case: str, figure: Callable[[str],
     assert not rules or set(verdict["rules"]) & set(rules.split())
 
 
+def test_growth_does_not_begin_with_what_the_parent_holds() -> None:
+    held = b"x" * LIMIT
+    folder = str(Path(__file__).parent)
+    code = (
+        "import sys; sys.path.append(sys.argv[1]); import corpus_judge; print(corpus_judge.peak())"
+    )
+    done = subprocess.run([sys.executable, "-c", code, folder], capture_output=True, check=True)
+    assert 10 * MIB < int(done.stdout) < len(held) // 2
+
+
 def judged_apart(entity: str, path: Path) -> dict[str, int]:
     """The verdict on a file by a process of its own, and by how many bytes that has grown."""
     script = Path(__file__).with_name("corpus_judge.py")
