@@ -1,6 +1,5 @@
 """The grounds on which trials are made, and the table of what came of them."""
 
-import os
 import sys
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator
@@ -12,7 +11,7 @@ import pytest
 sys.path += [str(Path(__file__).parents[1] / folder) for folder in ("unit", "end_to_end")]
 
 from fault_models import make_models
-from fault_parts import PART, keep_part, split_part
+from fault_parts import IS_FULL, PART, keep_part, split_part
 from fault_processes import Zygote, start_zygote
 from fault_trials import Grounds, Outcome
 from fault_world import make_project
@@ -20,14 +19,13 @@ from fire_figures import figure, tally, write_figures
 
 __all__ = ["figure", "tally"]
 
-FULL = os.environ.get("ZHONGTAI_FAULTS") == "full"
 _FIGURES = "faults"
 
 
 @pytest.fixture(scope="session")
 def is_full() -> bool:
     """Whether `make faults` asks for all of it."""
-    return FULL
+    return IS_FULL
 
 
 @pytest.fixture(scope="session")

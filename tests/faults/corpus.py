@@ -8,7 +8,6 @@ every reader and counter of the product.
 import gzip
 import io
 import itertools
-import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import xlsxwriter
+from fault_parts import IS_FULL
 
 from zhongtai.contracts import Column, Contract, load_contracts
 
@@ -26,7 +26,6 @@ CONTRACTS = load_contracts(PROJECT)
 TEXTS = (
     "partner.members", "dms.dealers", "crm.follow_ups", "website.visits", "dms.store_visits",
 )  # fmt: skip
-IS_FULL = os.environ.get("ZHONGTAI_FAULTS") == "full"
 EVENTS = ("app.events", "miniprogram.events") if IS_FULL else ("app.events",)
 BOOKS = ("dms.orders", "dms.deliveries", "dms.test_drives")[: 3 if IS_FULL else 2]
 LEADS = "crm.adf_leads"

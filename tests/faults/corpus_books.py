@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
-from corpus import BOOKS, CONTRACTS, IS_FULL, Bad, book, fault, good_row, packed, table, whole
+from corpus import BOOKS, CONTRACTS, Bad, book, fault, good_row, packed, table, whole
+from fault_parts import IS_FULL
 
 SHEET = "xl/worksheets/sheet1.xml"
 SHARED = "xl/sharedStrings.xml"

@@ -3,7 +3,8 @@
 import json
 from collections.abc import Iterator
 
-from corpus import CONTRACTS, EVENTS, IS_FULL, Bad, fault, good_row
+from corpus import CONTRACTS, EVENTS, Bad, fault, good_row
+from fault_parts import IS_FULL
 
 
 def line(**changes: object) -> bytes:

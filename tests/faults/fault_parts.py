@@ -1,4 +1,4 @@
-"""The longer set in parts, for several machines or several nights."""
+"""Which set of trials runs: the smaller, the longer, or a part of that for several nights."""
 
 import os
 import re
@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import pytest
 
 Item = TypeVar("Item")
+IS_FULL = os.environ.get("ZHONGTAI_FAULTS") == "full"
 PART = os.environ.get("ZHONGTAI_FAULTS_PART", "")
 
 

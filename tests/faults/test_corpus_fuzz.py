@@ -4,9 +4,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from corpus import BOOKS, CONTRACTS, IS_FULL, LEADS, NOW, adf, book, packed, prospect, table
+from corpus import BOOKS, CONTRACTS, LEADS, NOW, adf, book, packed, prospect, table
 from corpus_books import SHARED, SHEET, rewrite
 from corpus_events import lines
+from fault_parts import IS_FULL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from corpus import BOOKS, IS_FULL, LEADS, book, prospect, table
+from corpus import BOOKS, LEADS, book, prospect, table
 from corpus_books import SHARED, SHEET
+from fault_parts import IS_FULL
 
 MIB = 1 << 20
 SIZE = (200 if IS_FULL else 24) * MIB

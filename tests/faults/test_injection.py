@@ -1,7 +1,6 @@
 """What people type, declare or deliver is a value: never SQL, a template, a path or a formula."""
 
 import csv
-import os
 import re
 import shutil
 from collections.abc import Callable, Mapping
@@ -14,6 +13,7 @@ import pytest
 import yaml
 from audience_cases import insert
 from canary_cases import call
+from fault_parts import IS_FULL
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -71,7 +71,6 @@ PAYLOADS = (
     "' || chr(92) || '",
 )
 # `make faults` tries all of them on every command
-FULL = os.environ.get("ZHONGTAI_FAULTS") == "full"
 SOME = (PAYLOADS[1], PAYLOADS[3], PAYLOADS[10], PAYLOADS[18], PAYLOADS[25])
 TEMPLATES = jinja2.Environment(autoescape=False)  # noqa: S701  # SQL, as dbt renders it
 
@@ -336,7 +335,9 @@ def test_no_argument_of_a_command_is_executed(
     possible = [p for p in PAYLOADS if "\x00" not in p]
     for number, arguments in enumerate(ARGUMENTS):
         # every command meets some, and `make faults` tries all of them on each
-        for payload in possible if FULL else (possible[number % len(possible)], SOME[number % 5]):
+        for payload in (
+            possible if IS_FULL else (possible[number % len(possible)], SOME[number % 5])
+        ):
             if arguments[0] == "status" and payload.startswith("/"):
                 continue
             told = call([one.replace("{}", payload) for one in arguments], monkeypatch)
@@ -345,7 +346,7 @@ def test_no_argument_of_a_command_is_executed(
             assert "\x1b]0" not in told.replace("\\x1b", ""), (arguments, payload)
             assert not _SQL_ERROR.search(told), (arguments, payload, told)
     figure(f"injection: {tried} commands given SQL, paths and templates as an argument")
-    assert tried >= (700 if FULL else 45)
+    assert tried >= (700 if IS_FULL else 45)
     with connect(settings) as connection:
         assert count_everything(connection) == before
     made = files_below(tmp_path / "elsewhere") - outside

@@ -12,6 +12,7 @@ from datetime import UTC
 from pathlib import Path
 
 import pytest
+from fault_parts import IS_FULL
 from fault_services import kill, supervised
 from running_home import published_files, running_home
 from soak_files import compare, deliver_all
@@ -23,9 +24,7 @@ from zhongtai.settings import Settings
 from arrival_cases import wait_for
 from compose_stack import free_port
 
-ROUNDS = int(
-    os.environ.get("ZHONGTAI_KILLS_ROUNDS") or 4 * (os.environ.get("ZHONGTAI_FAULTS") == "full")
-)
+ROUNDS = int(os.environ.get("ZHONGTAI_KILLS_ROUNDS") or 4 * IS_FULL)
 SEED = int(os.environ.get("ZHONGTAI_KILLS_SEED") or 1)
 # a task is killed twice, in whatever step it is
 VICTIMS = ("scheduler", "task", "postgres", "triggerer", "api-server", "dag-processor", "task")

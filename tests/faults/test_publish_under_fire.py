@@ -1,6 +1,5 @@
 """Readers of both stores while snapshots are published and publishers are killed."""
 
-import os
 import random
 import statistics
 import time
@@ -10,6 +9,7 @@ from pathlib import Path
 import psycopg
 import pytest
 import rival_programs
+from fault_parts import IS_FULL
 from rivals import Rival, Rivals, rivals_in
 
 from zhongtai import publish
@@ -21,7 +21,6 @@ from zhongtai.settings import Settings
 from publish_cases import build_candidate, everywhere, read_versions
 
 # 200 publishes take longer than an hour; the mark counts for more than what the command says
-FULL = os.environ.get("ZHONGTAI_FAULTS") == "full"
 
 
 def start_readers(rivals: Rivals, readers: int, pause: float) -> list[Rival]:
@@ -76,7 +75,7 @@ def publish_under_fire(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(4 * 3600 if FULL else 3600)
+@pytest.mark.timeout(4 * 3600 if IS_FULL else 3600)
 def test_readers_see_one_snapshot_that_passed_and_never_an_error(
     settings: Settings,
     tmp_path: Path,

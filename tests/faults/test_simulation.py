@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from fault_parts import IS_FULL
 from simulated_days import Simulation
 from simulated_product import Product, another_database, clear_database
 from simulated_project import models_project, open_catalogue, small_project
@@ -19,7 +20,6 @@ from simulated_snapshots import Publication
 from zhongtai.contracts import Contracts
 from zhongtai.settings import load_settings
 
-IS_FULL = os.environ.get("ZHONGTAI_FAULTS") == "full"
 SEEDS, DAYS, PARTS = (500, 5, 20) if IS_FULL else (100, 2, 10)
 # one in so many seeds is published too, and lived once more in peace
 PUBLISHED = 100

@@ -17,6 +17,7 @@ import duckdb
 import pytest
 from canary_cases import all_forms, as_utf8, search, search_database, search_home
 from erasure_cases import find_bytes
+from fault_parts import IS_FULL
 
 from zhongtai.database import connect
 from zhongtai.embedded_server import stop_embedded_server
@@ -25,9 +26,7 @@ from zhongtai.settings import Settings, load_settings
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.timeout(3000),
-    pytest.mark.skipif(
-        os.environ.get("ZHONGTAI_FAULTS") != "full", reason="make faults runs whole homes"
-    ),
+    pytest.mark.skipif(not IS_FULL, reason="make faults runs whole homes"),
 ]
 PEOPLE, DAYS, CANARIES = "80", "8", 20
 

@@ -11,12 +11,13 @@ import pyarrow.parquet as pq
 import pytest
 from test_ingest import counts, event, follow_up, ledger, raw
 
+from zhongtai.advice import ADVICE
 from zhongtai.contracts import Contracts
 from zhongtai.contracts.catalogue import read_contract
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError
 from zhongtai.ingest import drain
-from zhongtai.quarantine import Selection, list_, replay, show
+from zhongtai.quarantine import Selection, expect_rule, list_, replay, show
 from zhongtai.runs import Run, start_run
 from zhongtai.settings import Settings
 
@@ -256,6 +257,22 @@ def test_only_the_selected_rule_is_replayed(
     assert replay(settings, contracts, later(settings, 10), chosen).rows_loaded == 2
     (part,) = (d["part"] for d in ledger())
     assert pq.read_metadata(Path(settings.lake_url, part)).num_rows == 0
+
+
+def test_a_rule_is_known_by_the_product_a_contract_or_the_ledger(
+    landing: Landing, settings: Settings, contracts: Contracts, run: Run
+) -> None:
+    landing.deliver("crm.follow_ups", [follow_up(1, 跟进时间="x")])
+    drain(settings, contracts, run)
+    with connect(settings) as connection:
+        connection.execute("update ledger.quarantine set rule = 'of_a_contract_that_is_gone'")
+    own = {r.rule for c in contracts.values() for r in (*c.row_rules, *c.file_rules)} - set(ADVICE)
+    assert own
+    for rule in ("key_missing", sorted(own)[0], "of_a_contract_that_is_gone"):
+        expect_rule(settings, contracts, rule)
+    with pytest.raises(ConfigurationError, match="there is no rule 'key_mising'") as refused:
+        expect_rule(settings, contracts, "key_mising")
+    assert refused.value.hint.startswith("did you mean key_missing?")
 
 
 def test_every_column_is_required_but_those_that_the_input_contract_marks_optional(

@@ -1,7 +1,9 @@
 """Previews and audiences: exact counts, refused declarations, exports that keep consent."""
 
 import csv
+import errno
 import hashlib
+import os
 import shutil
 import stat
 from collections.abc import Callable, Mapping
@@ -385,6 +387,26 @@ def test_what_is_refused_leaves_neither_file_nor_ledger(home: Settings, tmp_path
     assert there.read_text("utf-8") == "mine"
     assert [f.name for f in tmp_path.iterdir() if f.is_file()] == ["there.csv"]
     assert list_exports(home) == []
+
+
+@pytest.mark.parametrize("call", ["open", "link"])
+def test_a_folder_that_takes_no_file_is_told_with_what_to_do(
+    home: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    real = getattr(os, call)
+
+    def refuse(path: str | Path, *rest: Any, **named: Any) -> Any:
+        if Path(path).name.startswith(".out.csv."):
+            raise OSError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
+        return real(path, *rest, **named)
+
+    folder = tmp_path / "out"
+    folder.mkdir()
+    monkeypatch.setattr(os, call, refuse)
+    with pytest.raises(ConfigurationError, match=r"out\.csv cannot be written: no such") as refused:
+        export(home, folder / "out.csv")
+    assert "--to" in refused.value.hint
+    assert list(folder.iterdir()) == []
 
 
 def test_the_ledger_of_exports_cannot_be_rewritten(home: Settings) -> None:

@@ -38,9 +38,9 @@ def _select(
     delivery: str | None = None,
     rule: str | None = None,
 ) -> "Selection":
-    """Raises ConfigurationError for a source or an entity that no contract names."""
+    """Raises ConfigurationError for what no contract names, and for an unknown rule."""
     from zhongtai.contracts import load_contracts
-    from zhongtai.quarantine import Selection
+    from zhongtai.quarantine import Selection, expect_rule
 
     contracts = load_contracts(settings.project_dir)
     among = contracts.of_source(source) if source else tuple(contracts.values())
@@ -50,6 +50,8 @@ def _select(
             f"there is no entity {entity!r}" + (f" of source {source}" if source else ""),
             hint=f"known: {', '.join(entities)}",
         )
+    if rule:
+        expect_rule(settings, contracts, rule)
     return Selection(source, entity, delivery, rule)
 
 
@@ -106,7 +108,8 @@ def show(
     with server_on_demand(settings):
         from zhongtai import quarantine
 
-        rows = quarantine.show(settings, delivery, rule=rule, limit=limit)
+        selection = _select(settings, None, None, delivery, rule)
+        rows = quarantine.show(settings, delivery, rule=selection.rule, limit=limit)
         files = quarantine.list_(settings, quarantine.Selection(delivery_id=delivery))
     if as_json:
         say_json([asdict(row) for row in rows])

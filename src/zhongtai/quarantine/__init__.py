@@ -1,6 +1,13 @@
 """What was set aside: looking at it, and judging it again after a fix."""
 
-from zhongtai.quarantine.browse import QuarantinedRow, QuarantineItem, Selection, list_, show
+from zhongtai.quarantine.browse import (
+    QuarantinedRow,
+    QuarantineItem,
+    Selection,
+    expect_rule,
+    list_,
+    show,
+)
 from zhongtai.quarantine.replays import ReplayReport, replay
 
 __all__ = [
@@ -8,6 +15,7 @@ __all__ = [
     "QuarantinedRow",
     "ReplayReport",
     "Selection",
+    "expect_rule",
     "list_",
     "replay",
     "show",

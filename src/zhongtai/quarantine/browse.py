@@ -2,13 +2,15 @@
 
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from difflib import get_close_matches
 
 import psycopg
 import pyarrow.compute as pc
 from psycopg.rows import class_row
 
 from zhongtai.access import OPS
-from zhongtai.advice import advise
+from zhongtai.advice import ADVICE, advise
+from zhongtai.contracts import Contracts
 from zhongtai.database import connect
 from zhongtai.errors import ConfigurationError
 from zhongtai.ingest.setaside import read_rows, rows_file
@@ -95,6 +97,27 @@ def find_delivery(connection: psycopg.Connection, delivery_id: str) -> tuple[str
             f"there is no delivery {delivery_id!r}", hint="see `zhongtai quarantine list`"
         )
     return found
+
+
+def expect_rule(settings: Settings, contracts: Contracts, rule: str) -> None:
+    """Raise ConfigurationError for a rule that nothing was ever judged by.
+
+    A rule that a contract had once may still have rows set aside: the ledger knows it.
+    """
+    known = set(ADVICE)
+    for contract in contracts.values():
+        known |= {one.rule for one in (*contract.row_rules, *contract.file_rules)}
+    if rule in known:
+        return
+    with connect(settings.acting_as(OPS)) as connection:
+        broken = {r for (r,) in connection.execute("select distinct rule from ledger.quarantine")}
+    if rule not in broken:
+        near = get_close_matches(rule, known | broken)
+        raise ConfigurationError(
+            f"there is no rule {rule!r}",
+            hint=(f"did you mean {' or '.join(near)}? " if near else "")
+            + "`zhongtai quarantine list` shows the rules that were broken",
+        )
 
 
 def show(

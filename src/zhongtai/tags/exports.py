@@ -143,6 +143,8 @@ def export_audience(
             os.link(staged, file)
         except FileExistsError as error:
             raise _refuse_existing(file) from error
+        except OSError as error:
+            raise _refuse_folder(file, error) from error
         finally:
             staged.unlink()
         sync(file.parent)
@@ -184,6 +186,13 @@ def _choose_file(
 def _refuse_existing(file: Path) -> ConfigurationError:
     return ConfigurationError(
         f"{file} exists: an export never replaces a file", hint="give another name with --to"
+    )
+
+
+def _refuse_folder(file: Path, error: OSError) -> ConfigurationError:
+    return ConfigurationError(
+        f"{file} cannot be written: {(error.strerror or 'refused').lower()}",
+        hint="give a folder with --to that you may write, on a disk with room and hard links",
     )
 
 
@@ -249,7 +258,10 @@ def _write(store: Store, audience: Audience, file: Path) -> Path:
         for column, shown in columns.items()
     )
     staged = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
-    os.close(os.open(staged, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    try:
+        os.close(os.open(staged, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
+    except OSError as error:
+        raise _refuse_folder(file, error) from error
     try:
         store.connection.execute(
             f"copy (select {listed} from chosen where left_out = '' order by identifier)"  # noqa: S608
