@@ -9,6 +9,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 
 import psutil
@@ -190,14 +191,37 @@ def _signal_group(process: psutil.Process, sign: signal.Signals) -> None:
         return
 
 
+def _left_behind(settings: Settings, known: set[int]) -> list[psutil.Process]:
+    """Airflow's processes of this home whose component was killed: its workers wait for ever.
+
+    Told by folder and title, because who sets a title overwrites the environment.
+    """
+    folder, user = str(settings.path("airflow").resolve()), os.getuid()
+    return [
+        process
+        for process in psutil.process_iter(["cwd", "cmdline", "uids"])
+        if process.pid not in known
+        and process.info["cwd"] == folder
+        and process.info["uids"].real == user
+        and " ".join(process.info["cmdline"] or ()).startswith("airflow ")
+    ]
+
+
 def stop_services(settings: Settings, *, database: bool = True) -> list[str]:
-    """Stop what was started for this home; returns the names of what was running."""
+    """Stop what was started for this home, and what a killed component of it left behind.
+
+    Returns the names of the components that were running.
+    """
     services = load_services(settings)
     running = services.running() if services else {}
     family = [child for process in running.values() for child in process.children(recursive=True)]
     for process in running.values():
         _signal_group(process, signal.SIGTERM)
-    everyone = [*running.values(), *family]
+    left = _left_behind(settings, {process.pid for process in (*running.values(), *family)})
+    for process in left:
+        with suppress(psutil.NoSuchProcess):
+            process.terminate()
+    everyone = [*running.values(), *family, *left]
     _, stubborn = psutil.wait_procs(everyone, timeout=STOP_TIMEOUT_SECONDS)
     for process in stubborn:
         process.kill()
