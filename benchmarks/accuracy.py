@@ -72,7 +72,7 @@ def list_data_sets() -> tuple[DataSet, ...]:
     public = tuple(
         DataSet(
             name,
-            lambda name=name: accuracy_febrl.read_febrl(name),  # type: ignore[misc]
+            lambda name=name: accuracy_febrl.read_febrl(name),  # type: ignore[misc]  # a default
             "rec_id",
             {
                 "zhongtai": ours(febrl),
@@ -115,7 +115,7 @@ def measure(data_set: DataSet) -> Iterator[Result | Breakdown]:
     given = rows.drop_columns(["person"])
     with duckdb.connect() as connection:
         connection.register("rows", rows)
-        truth = f'(select "{data_set.key}" as row_key, person as cluster from rows)'  # noqa: S608
+        truth = f'(select "{data_set.key}" as row_key, person as cluster from rows)'  # noqa: S608  # our own key
         sizes = {"truth": measure_sizes(connection, truth)}
         for name, resolve in data_set.methods.items():
             started = time.perf_counter()
@@ -130,7 +130,7 @@ def measure(data_set: DataSet) -> Iterator[Result | Breakdown]:
 
 PARTS: dict[str, Callable[[], Iterator[Result | Breakdown]]] = {
     **{
-        data_set.name: (lambda data_set=data_set: measure(data_set))  # type: ignore[misc]
+        data_set.name: (lambda data_set=data_set: measure(data_set))  # type: ignore[misc]  # a default
         for data_set in list_data_sets()
     },
     "world": accuracy_world.measure,

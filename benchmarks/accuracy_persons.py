@@ -83,19 +83,19 @@ def make_pieces(seed: int, persons: int) -> pa.Table:
     # the number itself is strong evidence: only one piece of a person can have it
     mobiles = np.where(is_first & (rng.random(len(owner)) < 0.7), mobile, None)
     called = np.where(rng.random(len(owner)) < 0.9, mobile, people["home_phone"][owner])
-    called = np.where(called == None, mobile, called)  # noqa: E711  # elementwise
+    called = np.where(np.equal(called, None), mobile, called)
     masked = _texts("{}****", _cut(called, 3, 6)) + _cut(called, 10, 14)
     mobiles = np.where(~is_first & known[:, 7], masked, mobiles)
     second = np.where(rng.random(len(owner)) < 0.5, people["home_phone"][owner], None)
-    second = np.where(second == None, _numbers(rng, len(owner)), second)  # noqa: E711
-    mobiles = np.where(known[:, 8] & (mobiles == None), second, mobiles)  # noqa: E711
+    second = np.where(np.equal(second, None), _numbers(rng, len(owner)), second)
+    mobiles = np.where(known[:, 8] & np.equal(mobiles, None), second, mobiles)
     city = people["city_number"][owner]
     moved = rng.random(len(owner))
     city = np.where(moved < 0.03, city // 6 * 6 + rng.integers(0, 6, len(owner)), city)
     city = np.where(moved > 0.97, rng.integers(0, 150, len(owner)), city)
-    piece["city"] = np.where(piece["city"] != None, _texts("城市{}市", city), None)  # noqa: E711
+    piece["city"] = np.where(np.not_equal(piece["city"], None), _texts("城市{}市", city), None)
     shuffled = rng.permutation(len(owner))
-    city_known = piece["city"] != None  # noqa: E711  # elementwise
+    city_known = np.not_equal(piece["city"], None)
     columns: dict[str, Any] = {
         "cluster_key": pa.array([f"c{number:08}" for number in range(len(owner))]),
         "name": pa.array(piece["name"][shuffled], pa.string()),
@@ -170,7 +170,7 @@ def _misspell(rng: Generator, names: Texts) -> Texts:
     """One name in six is written otherwise than its owner would."""
     changed = names.copy()
     kinds = rng.random(len(names))
-    for place in np.flatnonzero((kinds < 0.17) & (names != None)):  # noqa: E711  # elementwise
+    for place in np.flatnonzero((kinds < 0.17) & np.not_equal(names, None)):
         name, kind = str(names[place]), kinds[place]
         if kind < 0.05:
             found = "".join(_HOMOPHONES.get(letter, letter) for letter in name[1:])
@@ -192,7 +192,7 @@ def _misspell(rng: Generator, names: Texts) -> Texts:
 def _misdate(rng: Generator, dates: Texts) -> Texts:
     """One birth date in thirty is another day of its month, of another year, or anything."""
     changed = dates.copy()
-    for place in np.flatnonzero((rng.random(len(dates)) < 0.03) & (dates != None)):  # noqa: E711
+    for place in np.flatnonzero((rng.random(len(dates)) < 0.03) & np.not_equal(dates, None)):
         kind = rng.random()
         if kind < 0.2:
             changed[place] = np.datetime64(int(rng.integers(-5_500, 13_500)), "D").astype(object)
@@ -206,7 +206,9 @@ def _misdate(rng: Generator, dates: Texts) -> Texts:
 def _shorten(rng: Generator, addresses: Texts) -> Texts:
     """One address in seven lacks its flat."""
     changed = addresses.copy()
-    for place in np.flatnonzero((rng.random(len(addresses)) < 0.15) & (addresses != None)):  # noqa: E711
+    for place in np.flatnonzero(
+        (rng.random(len(addresses)) < 0.15) & np.not_equal(addresses, None)
+    ):
         changed[place] = str(addresses[place]).split("号")[0] + "号"
     return changed
 

@@ -27,7 +27,7 @@ def equal_identifiers(key: str, identifiers: Sequence[Sequence[str]]) -> Method:
                 values = ", ".join(f'"{column}"' for column in columns)
                 known = " and ".join(f'"{column}" is not null' for column in columns)
                 edges.append(
-                    f"select number, min(number) over (partition by {values}) as first"  # noqa: S608
+                    f"select number, min(number) over (partition by {values}) as first"  # noqa: S608  # our own
                     f" from numbered where {known}"
                 )
             found = connection.execute(" union all ".join(edges)).fetchnumpy()

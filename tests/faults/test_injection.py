@@ -70,7 +70,7 @@ PAYLOADS = (
     "１ ＝１",
     "' || chr(92) || '",
 )
-# `make faults` tries all of them on every command
+# of which `make test` tries these on every command, `make faults` all
 SOME = (PAYLOADS[1], PAYLOADS[3], PAYLOADS[10], PAYLOADS[18], PAYLOADS[25])
 TEMPLATES = jinja2.Environment(autoescape=False)  # noqa: S701  # SQL, as dbt renders it
 

@@ -20,8 +20,6 @@ from zhongtai.settings import Settings
 
 from publish_cases import build_candidate, everywhere, read_versions
 
-# 200 publishes take longer than an hour; the mark counts for more than what the command says
-
 
 def start_readers(rivals: Rivals, readers: int, pause: float) -> list[Rival]:
     """Half of them on each store, at work when this returns; each waits `pause` s between reads."""
@@ -75,6 +73,7 @@ def publish_under_fire(
 
 
 @pytest.mark.slow
+# 200 publishes take longer than an hour; the mark counts for more than what the command says
 @pytest.mark.timeout(4 * 3600 if IS_FULL else 3600)
 def test_readers_see_one_snapshot_that_passed_and_never_an_error(
     settings: Settings,

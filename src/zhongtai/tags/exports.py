@@ -140,11 +140,7 @@ def export_audience(
             ]
             # first the ledger: what it says was exported and never was does no harm
             made = _record(settings, facts)
-            os.link(staged, file)
-        except FileExistsError as error:
-            raise _refuse_existing(file) from error
-        except OSError as error:
-            raise _refuse_folder(file, error) from error
+            _name(staged, file)
         finally:
             staged.unlink()
         sync(file.parent)
@@ -272,6 +268,16 @@ def _write(store: Store, audience: Audience, file: Path) -> Path:
         staged.unlink()
         raise
     return staged
+
+
+def _name(staged: Path, file: Path) -> None:
+    """Give the file its name, unless another took that meanwhile."""
+    try:
+        os.link(staged, file)
+    except FileExistsError as error:
+        raise _refuse_existing(file) from error
+    except OSError as error:
+        raise _refuse_folder(file, error) from error
 
 
 def _harmless(column: str) -> str:
